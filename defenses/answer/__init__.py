@@ -1,0 +1,1 @@
+"""Defenses that check what the generator wrote."""

@@ -1,0 +1,159 @@
+"""What a defense is: a frozen set of validated parameters with one method, and a manifest beside it."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sentinel.errors import ConfigurationError, unknown_name
+from sentinel.evidence import Evidence
+from sentinel.manifest import Cost, Manifest, Need, Stage
+from sentinel.profile import RiskProfile
+from sentinel.registry import Registry
+from sentinel.vocabulary import Request, Threat
+
+
+class DefenseManifest(Manifest):
+    """What a policy may know of a defense without running it.
+
+    Attributes:
+        stage: Where in the flow it works.
+        threats: What it is for.
+        needs: What it cannot work without.
+        cost: Order of magnitude of one request at k = 15.
+        guarantee: What is proven about it, or "none".
+        baseline: True for a published method that is kept to be compared with, not recommended.
+    """
+
+    stage: Stage
+    threats: frozenset[Threat]
+    needs: frozenset[Need] = frozenset()
+    cost: Cost = Cost.MICROSECONDS
+    guarantee: str = "none"
+    baseline: bool = False
+
+
+class RandomSource(Protocol):
+    """Where a randomised defense draws from."""
+
+    def for_request(self, request: Request) -> random.Random:
+        """A generator for one request."""
+
+
+class SystemRandomSource:
+    """Draws from the operating system's cryptographic source: what production uses."""
+
+    def for_request(self, request: Request) -> random.Random:
+        """A generator that cannot be predicted or repeated."""
+        return random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class SeededRandomSource:
+    """Repeatable draws that depend on the seed and the request alone: what the benchmark uses, never production.
+
+    Attributes:
+        seed: The run's seed.
+    """
+
+    seed: int
+
+    def for_request(self, request: Request) -> random.Random:
+        """The same generator for the same request in the same run, whatever was asked before it."""
+        return random.Random(f"{self.seed}\x1f{request.client_id}\x1f{request.time}\x1f{request.query}")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a defense may use besides the evidence.
+
+    Attributes:
+        random: Where it draws from.
+    """
+
+    random: RandomSource = field(default_factory=SystemRandomSource)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a retrieval or context defense decided. Positions are `Candidate.position`.
+
+    Attributes:
+        keep: The positions that may be served, in the order in which they came.
+        dropped: The positions that may not, each with the reason in words that hold no user text.
+        replaced: New text for kept positions, where a part of the passage was cut out.
+    """
+
+    keep: tuple[int, ...]
+    dropped: Mapping[int, str] = field(default_factory=dict)
+    replaced: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def all_of(cls, evidence: Evidence) -> Selection:
+        """Keep every candidate."""
+        return cls(tuple(c.position for c in evidence.candidates))
+
+    @classmethod
+    def without(cls, evidence: Evidence, dropped: Mapping[int, str]) -> Selection:
+        """Keep every candidate but those in `dropped`."""
+        return cls(tuple(c.position for c in evidence.candidates if c.position not in dropped), dropped)
+
+
+class Defense(BaseModel, ABC):
+    """Base of every defense. Its fields are its parameters: typed, with ranges, validated once at planning.
+
+    Instances are immutable and hold no per-request state: one instance serves all threads.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    manifest: ClassVar[DefenseManifest]
+
+
+class QueryDefense(Defense):
+    """Rewrites what is searched for."""
+
+    @abstractmethod
+    def rewrite(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> str:
+        """The query to search with; never empty. The client's own query stands in `evidence.request`."""
+
+
+class SelectionDefense(Defense):
+    """Chooses among the candidates; never invents, mutates or reorders one."""
+
+    @abstractmethod
+    def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
+        """Decide which candidates of `evidence.candidates` may be served.
+
+        Args:
+            evidence: The request and the candidates that earlier defenses left, in order.
+            profile: The Sentinel's reading; its arrays run over *all* candidates, by position.
+            resources: Sources of randomness.
+        """
+
+
+DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense)  # type: ignore[type-abstract]
+
+
+def build(name: str, parameters: Mapping[str, Any] | None = None) -> Defense:
+    """Make a defense from its name and parameters.
+
+    Raises:
+        ConfigurationError: The name or a parameter is unknown, or a parameter is out of range.
+    """
+    component = DEFENSES.get(name)
+    given = dict(parameters or {})
+    for key in given:
+        if key not in component.model_fields:
+            raise unknown_name(f"parameter of {name}", key, component.model_fields)
+    try:
+        return component(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"{name}.{where} = {first['input']!r}: {first['msg']}") from None

@@ -1,0 +1,1 @@
+"""Defenses that decide by what the candidates say which of them may be served."""

@@ -1,0 +1,1 @@
+"""Defenses that frame the served documents for the generator."""

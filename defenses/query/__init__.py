@@ -1,0 +1,1 @@
+"""Defenses that rewrite the query before anything is retrieved."""

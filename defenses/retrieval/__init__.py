@@ -1,0 +1,1 @@
+"""Defenses that decide by scores and budgets which candidates may be served."""

@@ -1,0 +1,47 @@
+"""Hide the document that the query was copied from: Mirabel's idea with a second, textual signal."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
+from sentinel.evidence import Evidence
+from sentinel.manifest import Cost, Stage
+from sentinel.profile import RiskProfile
+from sentinel.text import word_ngrams
+from sentinel.vocabulary import Threat
+
+
+class HideProbed(SelectionDefense):
+    """Hides each candidate that holds the query's own wording at length.
+
+    Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its
+    target, a question does not. A document goes if it shares a run of `run` words with the query, or if it holds
+    `share` of the query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams).
+    """
+
+    manifest = DefenseManifest(
+        name="hide_probed",
+        summary="hide a document whose wording the query copies at length",
+        stage=Stage.RETRIEVAL,
+        threats=frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION}),
+        cost=Cost.MICROSECONDS,
+        source="ours, after Mirabel, arXiv 2505.22061",
+    )
+
+    run: int = Field(12, ge=3, le=100, description="words in a row that are too many")
+    share: float = Field(0.4, gt=0.0, le=1.0, description="share of the query's 3-grams that is too large")
+    grams: int = Field(10, ge=1, le=100, description="3-grams in common below which the share does not count")
+
+    def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
+        """Drop every candidate that the query copies from."""
+        wanted = word_ngrams(evidence.request.query, 3)
+        dropped: dict[int, str] = {}
+        for candidate, words in zip(evidence.candidates, evidence.candidate_words, strict=True):
+            common = len(wanted & word_ngrams(candidate.text, 3))
+            run = evidence.runs.longest(words)
+            if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
+                dropped[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
+        return Selection.without(evidence, dropped)
+
+

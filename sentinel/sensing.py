@@ -1,0 +1,123 @@
+"""The Sentinel: measures every signal that can be measured and says P(threat), with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentinel.corpus import CorpusProfile
+from sentinel.evidence import Evidence
+from sentinel.manifest import Stage
+from sentinel.models import LogisticModel, ThreatModels, request_features, shipped_models
+from sentinel.profile import Reason, RiskProfile
+from sentinel.signals import SIGNALS, Measurement, Signal
+from sentinel.vocabulary import Threat
+
+REASON_WEIGHT = 0.5
+"""Contributions to the log-odds below this are not worth a sentence."""
+
+
+class Sentinel:
+    """Senses in two stages: `query` before anything is retrieved, `context` when the candidates are there.
+
+    Stateless after construction: one instance serves all threads.
+
+    Args:
+        signals: The signals to measure; None for all that are registered.
+        models: From signals to probabilities; None for the shipped ones.
+        corpus: Statistics of the corpus; None leaves the signals that need them missing.
+    """
+
+    def __init__(
+        self,
+        signals: Sequence[Signal] | None = None,
+        models: ThreatModels | None = None,
+        corpus: CorpusProfile | None = None,
+    ) -> None:
+        if signals is None:
+            signals = [SIGNALS.get(name)() for name in SIGNALS.names()]
+        self._early = [s for s in signals if s.manifest.stage is Stage.QUERY]
+        self._late = [s for s in signals if s.manifest.stage is not Stage.QUERY]
+        self._by_name = {s.manifest.name: s for s in signals}
+        self.models = shipped_models() if models is None else models
+        self.corpus = corpus
+
+    def sense_query(self, evidence: Evidence) -> RiskProfile:
+        """Measure what the query alone tells. Probabilities rest on these signals only."""
+        return self._sense(evidence, self._early, RiskProfile())
+
+    def sense_context(self, evidence: Evidence, before: RiskProfile) -> RiskProfile:
+        """Measure what the candidates add, on top of the query stage's profile."""
+        return self._sense(evidence, self._late, before)
+
+    def _sense(self, evidence: Evidence, signals: Sequence[Signal], before: RiskProfile) -> RiskProfile:
+        measured: dict[str, Measurement] = dict(before.signals)
+        failed: dict[str, str] = dict(before.failed)
+        for signal in signals:
+            name = signal.manifest.name
+            try:
+                measured[name] = _checked(signal, signal.measure(evidence), len(evidence.candidates))
+            except Exception as error:  # a signal that fails is missing, visibly; it never takes a request down
+                measured[name] = None
+                failed[name] = type(error).__name__
+        features = request_features(measured)
+        probabilities: dict[Threat, float] = {}
+        reasons: list[Reason] = []
+        for threat, model in self.models.request.items():
+            values = np.array([features.get(name, np.nan) for name in model.features])
+            if np.isnan(values).all():
+                continue  # nothing of it was measured: not evaluated, which is not "clean"
+            probabilities[threat] = float(model.probability(values))
+            reasons += self._reasons(threat, model, values, measured, evidence)
+        suspicion = {
+            threat: model.probability(_candidate_values(model, measured, len(evidence.candidates)))
+            for threat, model in self.models.candidate.items()
+            if evidence.candidates
+        }
+        reasons.sort(key=lambda reason: -reason.weight)
+        return RiskProfile(measured, probabilities, suspicion, tuple(reasons), failed)
+
+    def _reasons(
+        self,
+        threat: Threat,
+        model: LogisticModel,
+        values: NDArray[np.float64],
+        measured: Mapping[str, Measurement],
+        evidence: Evidence,
+    ) -> list[Reason]:
+        weights: dict[str, float] = {}
+        for feature, weight in zip(model.features, model.contributions(values), strict=True):
+            if weight >= REASON_WEIGHT:
+                name = feature.partition(":")[0]
+                weights[name] = weights.get(name, 0.0) + float(weight)
+        return [
+            Reason(threat, name, weight, self._by_name[name].reason(evidence, measured[name]))
+            for name, weight in weights.items()
+            if name in self._by_name
+        ]
+
+
+def _checked(signal: Signal, value: Measurement, candidates: int) -> Measurement:
+    """Infinity is no measurement; an array of the wrong length is a fault of the signal."""
+    if value is None:
+        return None
+    if signal.manifest.per_candidate:
+        array = np.asarray(value, dtype=np.float64)
+        if array.shape != (candidates,):
+            raise ValueError(f"{signal.manifest.name} gave shape {array.shape} for {candidates} candidates")
+        return np.where(np.isfinite(array), array, np.nan)
+    return float(value) if np.isfinite(value) else None
+
+
+def _candidate_values(
+    model: LogisticModel, measured: Mapping[str, Measurement], candidates: int
+) -> NDArray[np.float64]:
+    """Feature values by candidate, shape (n, f); a request-level signal counts for each of them."""
+    values = np.full((candidates, len(model.features)), np.nan)
+    for column, name in enumerate(model.features):
+        value = measured.get(name)
+        if value is not None:
+            values[:, column] = value
+    return values

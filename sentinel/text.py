@@ -1,0 +1,136 @@
+"""Text as signals see it: normalised first, then cut into words; both cached, both linear in the input.
+
+Attackers write the same words in other characters (Cyrillic letters, full-width forms, zero-width joiners), so
+every text signal works on the normalised form. Signals that look for such tricks read the original text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+MAX_TEXT_CHARACTERS = 200_000
+"""Text beyond this is not looked at: no passage is that long, and work per request stays bounded."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_LATIN = re.compile(r"[a-zA-Z]")
+_CONFUSABLE = str.maketrans(
+    # Cyrillic, then Greek letters that a reader takes for Latin ones (Unicode TR 39, single letters).
+    "аеорсухіјѕһԁԛԝк" "АЕОРСУХІЈЅНВКМТ" "οανιρτυκ" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "aeopcyxijshdqwk" "AEOPCYXIJSHBKMT" "oavip" "tuk" + "ABEZHIKMNOPTYX",
+)
+
+
+def _unmask(word: re.Match[str]) -> str:
+    text = word.group()
+    # Only a word that mixes scripts is a disguise; a Russian or a Greek word is left alone.
+    return text.translate(_CONFUSABLE) if _LATIN.search(text) else text
+
+
+@lru_cache(maxsize=8192)
+def normalise(text: str) -> str:
+    """Bring text to one form: NFKC, no invisible characters, mixed-script look-alikes undone, case folded.
+
+    Args:
+        text: Any text; only the first `MAX_TEXT_CHARACTERS` characters are kept.
+    """
+    text = text[:MAX_TEXT_CHARACTERS]
+    if text.isascii():
+        return text.casefold()
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cf", "Cc"))
+    return _WORD.sub(_unmask, text).casefold()
+
+
+@lru_cache(maxsize=8192)
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text after normalisation, in order."""
+    return tuple(_WORD.findall(normalise(text)))
+
+
+@lru_cache(maxsize=8192)
+def word_ngrams(text: str, n: int) -> frozenset[tuple[str, ...]]:
+    """The distinct runs of `n` words in a text; empty if the text has fewer words."""
+    tokens = words(text)
+    return frozenset(zip(*(tokens[i:] for i in range(n)), strict=False))
+
+
+def containment(query: str, text: str, n: int = 3) -> float | None:
+    """Share of the query's distinct word n-grams that stand in the text, in [0, 1].
+
+    Returns:
+        None where the query has fewer than `n` words: there is nothing to find.
+    """
+    wanted = word_ngrams(query, n)
+    if not wanted:
+        return None
+    return len(wanted & word_ngrams(text, n)) / len(wanted)
+
+
+class RunFinder:
+    """Finds the longest run of consecutive words that a fixed query shares with any text, in linear time.
+
+    A suffix automaton over the query's words (Blumer et al., 1985): built once in O(query), each text is read
+    once in O(text), so that a hostile text of one repeated word costs no more than any other.
+
+    Args:
+        query: The query's words, in order.
+    """
+
+    def __init__(self, query: Sequence[str]) -> None:
+        self._next: list[dict[str, int]] = [{}]
+        self._link = [-1]
+        self._length = [0]
+        last = 0
+        for word in query:
+            last = self._extend(last, word)
+
+    def _extend(self, last: int, word: str) -> int:
+        state = self._state(self._length[last] + 1, {}, 0)
+        at = last
+        while at != -1 and word not in self._next[at]:
+            self._next[at][word] = state
+            at = self._link[at]
+        if at == -1:
+            return state
+        target = self._next[at][word]
+        if self._length[at] + 1 == self._length[target]:
+            self._link[state] = target
+            return state
+        clone = self._state(self._length[at] + 1, dict(self._next[target]), self._link[target])
+        while at != -1 and self._next[at].get(word) == target:
+            self._next[at][word] = clone
+            at = self._link[at]
+        self._link[target] = self._link[state] = clone
+        return state
+
+    def _state(self, length: int, transitions: dict[str, int], link: int) -> int:
+        self._next.append(transitions)
+        self._link.append(link)
+        self._length.append(length)
+        return len(self._next) - 1
+
+    def longest(self, text: Sequence[str]) -> int:
+        """Length in words of the longest run of `text` that stands in the query word for word; 0 if none."""
+        following, link, lengths = self._next, self._link, self._length
+        best = state = run = 0
+        for word in text:
+            target = following[state].get(word)
+            while target is None and state:
+                state = link[state]
+                run = lengths[state]
+                target = following[state].get(word)
+            if target is not None:
+                state = target
+                run += 1
+                if run > best:
+                    best = run
+        return best
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """The beginning of a text on one line, for messages and tables."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

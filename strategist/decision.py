@@ -1,0 +1,108 @@
+"""The record of one request: what was sensed, planned and done, and how long it took. No user text in it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentinel.profile import RiskProfile
+from sentinel.vocabulary import Request
+from strategist.plan import DefensePlan
+
+
+def text_hash(text: str | None) -> str | None:
+    """First 16 hexadecimal digits of the SHA-256 of a text; None stays None."""
+    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one defense did.
+
+    Attributes:
+        defense: Its name.
+        entered: How many candidates it was given.
+        left: How many it kept.
+        dropped: Position and reason of each candidate that it dropped.
+    """
+
+    defense: str
+    entered: int
+    left: int
+    dropped: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Decision:
+    """Everything worth knowing of one request afterwards.
+
+    Attributes:
+        request: Who asked what; only hashes of its text leave the process unless asked for.
+        policy: Name of the policy.
+        config_hash: Which configuration was in force.
+        id: Random, tells nothing.
+        profile: The Sentinel's last reading.
+        plan: Plan B, or plan A where nothing was retrieved.
+        outcomes: What each defense did, in order.
+        fetched: How many candidates came back.
+        served: Positions of the candidates that were handed out, in order.
+        missing: How many documents fewer than k were served although the base had more.
+        milliseconds: By stage: `embed`, `fetch`, `sense`, `plan`, `defend`, `total`.
+        errors: What failed, by component, and what the failure mode made of it.
+        mode: "enforced", "shadow" (recorded, nothing changed) or "passive" (policy none).
+        at: Unix seconds.
+    """
+
+    request: Request
+    policy: str
+    config_hash: str
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    profile: RiskProfile = field(default_factory=RiskProfile)
+    plan: DefensePlan = field(default_factory=DefensePlan)
+    outcomes: list[Outcome] = field(default_factory=list)
+    fetched: int = 0
+    served: tuple[int, ...] = ()
+    missing: int = 0
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    mode: str = "enforced"
+    at: float = field(default_factory=time.time)
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """Positions of every candidate that a defense dropped, in order of position."""
+        return tuple(sorted({position for outcome in self.outcomes for position, _ in outcome.dropped}))
+
+    def record(self, *, text: bool = False) -> dict[str, Any]:
+        """The decision as plain JSON values.
+
+        Args:
+            text: Put the query itself in, not its hash. It then leaves the process in clear.
+        """
+        return {
+            "schema": 1,
+            "id": self.id,
+            "at": round(self.at, 3),
+            "query": self.request.query if text else text_hash(self.request.query),
+            "client": text_hash(self.request.client_id),
+            "tenant": text_hash(self.request.tenant),
+            "k": self.request.k,
+            "policy": self.policy,
+            "config": self.config_hash,
+            "mode": self.mode,
+            "profile": self.profile.record(),
+            "plan": self.plan.record(),
+            "removed": dict(self.plan.removed),
+            "outcomes": [
+                {"defense": o.defense, "in": o.entered, "out": o.left, "dropped": [list(d) for d in o.dropped]}
+                for o in self.outcomes
+            ],
+            "fetched": self.fetched,
+            "served": list(self.served),
+            "missing": self.missing,
+            "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
+            "errors": dict(self.errors),
+        }

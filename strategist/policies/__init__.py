@@ -1,0 +1,67 @@
+"""Policies: one file each. A policy reads the Sentinel's profile and says which defenses are worth their cost."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sentinel.errors import ConfigurationError, unknown_name
+from sentinel.manifest import Manifest
+from sentinel.profile import RiskProfile
+from sentinel.registry import Registry
+from sentinel.vocabulary import Request
+from strategist.plan import DefensePlan
+
+
+class PolicyManifest(Manifest):
+    """What a policy says of itself.
+
+    Attributes:
+        passive: True if it never defends: the base's own answer is served untouched, and nothing is sensed.
+        baseline: True for a published or trivial policy that is kept to be compared with.
+    """
+
+    passive: bool = False
+    baseline: bool = False
+
+
+class Policy(BaseModel, ABC):
+    """Base of every policy. Its fields are its parameters; instances are immutable and shared by all threads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    manifest: ClassVar[PolicyManifest]
+
+    @abstractmethod
+    def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
+        """Plan A: from what the query alone tells."""
+
+    @abstractmethod
+    def after_retrieval(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> DefensePlan:
+        """Plan B: what to add to `plan` now that the candidates are known; the runtime extends plan A with it."""
+
+
+POLICIES: Registry[Policy] = Registry("policy", "strategist.policies", Policy)  # type: ignore[type-abstract]
+
+
+def build_policy(policy: str | Policy, parameters: Mapping[str, Any] | None = None) -> Policy:
+    """Make a policy from its name, or hand back one that is made already.
+
+    Raises:
+        ConfigurationError: The name or a parameter is unknown, or a parameter is out of range.
+    """
+    if isinstance(policy, Policy):
+        return policy
+    component = POLICIES.get(policy)
+    for key in parameters or {}:
+        if key not in component.model_fields:
+            raise unknown_name(f"parameter of policy {policy}", key, component.model_fields)
+    try:
+        return component(**dict(parameters or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"policy {policy}: {where} = {first['input']!r}: {first['msg']}") from None
