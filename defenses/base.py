@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -38,6 +38,7 @@ class DefenseManifest(Manifest):
     baseline: bool = False
 
 
+@runtime_checkable
 class RandomSource(Protocol):
     """Where a randomised defense draws from."""
 
@@ -65,7 +66,8 @@ class SeededRandomSource:
 
     def for_request(self, request: Request) -> random.Random:
         """The same generator for the same request in the same run, whatever was asked before it."""
-        return random.Random(f"{self.seed}\x1f{request.client_id}\x1f{request.time}\x1f{request.query}")
+        key = f"{self.seed}\x1f{request.client_id}\x1f{request.time}\x1f{request.query}"
+        return random.Random(key.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,8 @@ class LogisticModel:
         if shapes != {(len(self.features),)}:
             raise DataError("a model's arrays must have one entry per feature")
         arrays = np.concatenate([self.center, self.scale, self.weight, [self.bias]])
-        if not bool(np.isfinite(arrays).all()) or bool((self.scale <= 0).any()):
-            raise DataError("a model's numbers must be finite and its scales positive")
+        if not bool(np.isfinite(arrays).all()) or bool((self.scale <= 0).any()) or bool((self.weight < 0).any()):
+            raise DataError("a model's numbers must be finite, its scales positive and its weights not negative")
 
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each feature's share of the log-odds; `values` of shape (..., f), NaN = missing = 0."""
@@ -154,7 +154,7 @@ class ThreatModels:
                 float(data["prevalence"]),
                 str(data["fitted_on"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{where}: not a models file ({type(error).__name__}: {error})") from error
 
     @classmethod
@@ -162,8 +162,8 @@ class ThreatModels:
         """Read a models file. See `loads`."""
         try:
             return cls.loads(path.read_text(encoding="utf-8"), str(path))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
 
 
 @lru_cache(maxsize=1)

@@ -93,10 +93,17 @@ class Sentinel:
                 name = feature.partition(":")[0]
                 weights[name] = weights.get(name, 0.0) + float(weight)
         return [
-            Reason(threat, name, weight, self._by_name[name].reason(evidence, measured[name]))
+            Reason(threat, name, weight, _in_words(self._by_name[name], evidence, measured[name]))
             for name, weight in weights.items()
             if name in self._by_name
         ]
+
+
+def _in_words(signal: Signal, evidence: Evidence, measurement: Measurement) -> str:
+    try:
+        return signal.reason(evidence, measurement)
+    except Exception:  # the measurement stands; a sentence that cannot be said takes no request down
+        return Signal.reason(signal, evidence, measurement)
 
 
 def _checked(signal: Signal, value: Measurement, candidates: int) -> Measurement:

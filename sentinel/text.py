@@ -18,15 +18,31 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _LATIN = re.compile(r"[a-zA-Z]")
 _CONFUSABLE = str.maketrans(
     # Cyrillic, then Greek letters that a reader takes for Latin ones (Unicode TR 39, single letters).
-    "аеорсухіјѕһԁԛԝк" "АЕОРСУХІЈЅНВКМТ" "οανιρτυκ" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
-    "aeopcyxijshdqwk" "AEOPCYXIJSHBKMT" "oavip" "tuk" + "ABEZHIKMNOPTYX",
+    "аеорсухіјѕһԁԛԝкАЕОРСУХІЈЅНВКМТҺԀԚԜοανιρτυκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "aeopcyxijshdqwkAEOPCYXIJSHBKMTHDQWoaviptuk" + "ABEZHIKMNOPTYX",
 )
+_LOOK_ALIKES = frozenset(map(chr, _CONFUSABLE))
+_APOSTROPHE = str.maketrans("’ʼ", "''")
+_IGNORABLE = frozenset(
+    # Default-ignorable code points that are letters or marks: Unicode, DerivedCoreProperties.
+    map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10), 0xFFA0))
+) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
 
 
 def _unmask(word: re.Match[str]) -> str:
     text = word.group()
     # Only a word that mixes scripts is a disguise; a Russian or a Greek word is left alone.
     return text.translate(_CONFUSABLE) if _LATIN.search(text) else text
+
+
+def _visible(text: str) -> str:
+    # Line and page breaks are control characters too, but they part words.
+    hidden = {
+        ord(c): None
+        for c in set(text)
+        if not c.isspace() and (unicodedata.category(c) in ("Cf", "Cc") or c in _IGNORABLE)
+    }
+    return text.translate(hidden) if hidden else text
 
 
 @lru_cache(maxsize=8192)
@@ -36,12 +52,18 @@ def normalise(text: str) -> str:
     Args:
         text: Any text; only the first `MAX_TEXT_CHARACTERS` characters are kept.
     """
-    text = text[:MAX_TEXT_CHARACTERS]
+    text = _visible(text[:MAX_TEXT_CHARACTERS])
     if text.isascii():
         return text.casefold()
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cf", "Cc"))
-    return _WORD.sub(_unmask, text).casefold()
+    for _ in range(4):  # case folding can take letters apart again: a second round settles, almost always at once
+        composed = unicodedata.normalize("NFKC", text).translate(_APOSTROPHE)
+        if not _LOOK_ALIKES.isdisjoint(composed):
+            composed = _WORD.sub(_unmask, composed)
+        folded = _visible(composed.casefold())[:MAX_TEXT_CHARACTERS]  # one character may become eighteen
+        if folded == text:
+            break
+        text = folded
+    return text
 
 
 @lru_cache(maxsize=8192)

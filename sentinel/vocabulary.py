@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Real
 
 import numpy as np
 from langchain_core.documents import Document
@@ -69,7 +70,7 @@ class Request:
             raise DataError(f"the query has {len(self.query):,} characters; {MAX_QUERY_CHARACTERS:,} at most")
         if isinstance(self.k, bool) or not isinstance(self.k, int) or not 1 <= self.k <= MAX_K:
             raise DataError(f"k must be a whole number from 1 to {MAX_K:,}, not {self.k!r}")
-        if self.trust is not None and not 0.0 <= self.trust <= 1.0:
+        if self.trust is not None and not (isinstance(self.trust, Real) and 0.0 <= self.trust <= 1.0):
             raise DataError(f"trust must lie in [0, 1], not {self.trust!r}")
 
 
@@ -122,10 +123,10 @@ def unit(vector: object) -> Vector | None:
         The unit vector, or None where there is no direction (a zero vector, NaN or infinity): *missing*,
         which no signal may confuse with a similarity of zero.
     """
-    array = np.asarray(vector, dtype=np.float32)
+    array = np.asarray(vector, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
         return None
-    norm = float(np.linalg.norm(array.astype(np.float64)))
+    norm = float(np.linalg.norm(array))
     if not math.isfinite(norm) or norm < 1e-12:
         return None
-    return (array / np.float32(norm)).astype(np.float32)
+    return (array / norm).astype(np.float32)

@@ -5,20 +5,22 @@ First names are common ones from many languages; surnames, towns, drugs and bran
 
 from __future__ import annotations
 
-WOMEN = (
+_WOMEN = (
     "Adaeze Agnes Aino Amara Anneke Anoush Beatriz Bettina Carys Chiara Constance Dalia Daphne Delphine Edda Elif "
     "Esther Farida Fenna Freya Gisela Greta Hanne Harriet Ilse Imogen Ines Irina Jamila Johanna Joyce Kalina "
     "Katrin Keiko Leila Lotte Lucia Maeve Malin Marisol Mercy Mireille Nadia Ngozi Noor Odile Olena Oona Petra "
     "Philippa Priya Radka Rosalind Runa Sabine Saskia Selma Shirin Signe Siobhan Soraya Sunniva Tamsin Thandi "
     "Tove Ursula Valentina Verity Wanjiru Winifred Yasmin Yetunde Ysolde Zofia"
-).split()
-MEN = (
+)
+_MEN = (
     "Abel Aldo Ambrose Anders Anton Arjun Arvo Baptiste Bartek Bilal Bram Casimir Cedric Cormac Darius Desmond "
     "Dmitri Edwin Einar Emeka Enzo Fabian Farouk Felix Gareth Gideon Goran Hamish Henrik Horace Idris Ignacio "
     "Isamu Ivo Jabari Jasper Joachim Kasper Kofi Lambert Lars Leopold Luca Magnus Marek Matteo Milos Mungo Nasir "
     "Nikolai Obinna Olaf Orson Oskar Pascal Piers Quentin Rafael Ravi Rufus Rurik Samir Sandor Silas Stellan "
     "Sunil Tadeusz Tariq Teodor Tobias Uwe Viktor Wendell Yusuf Zoltan"
-).split()
+)
+WOMEN = _WOMEN.split()
+MEN = _MEN.split()
 SURNAME_STARTS = (
     "Hal Bren Tor Mar Els Ved Kor Dun Wex Lin Pra Osk Fen Gri Ash Cal Rav Sil Thor Yar Ibe Non Quil Stav Zel Obe "
     "Ama Ked Lor Mun Bal Dra Eck Fal Gor Hux Jes Kil Lam Nev Orm Pel Rud Sar Tam Ul Vin Wol"
@@ -89,10 +91,10 @@ PRODUCTS = (
     "Regular saver", "Legal Costs policy", "Glasshouse cover",
 )  # fmt: skip
 SPECIES = (
-    "spindle newt", "reed shrew", "copper finch", "ghost crayfish", "marsh orchid", "cliff swift", "dwarf alder",
+    "spindle newt", "reed shrew", "copper finch", "ghost crayfish", "marsh weasel", "cliff swift", "dwarf heron",
     "lantern moth", "blind loach", "stone curlew", "salt hare", "velvet adder", "hooded bunting", "peat beetle",
-    "silver gudgeon", "thistle bee", "cave cricket", "dune vole", "hanging fern", "bog asphodel", "river oyster",
-    "tawny harrier", "moss frog", "black sedge", "harbour bat", "long-tailed gecko", "glass eel", "hill pony",
+    "silver gudgeon", "thistle bee", "cave cricket", "dune vole", "scree marmot", "bog warbler", "river oyster",
+    "tawny harrier", "moss frog", "black grebe", "harbour bat", "long-tailed gecko", "glass eel", "hill pony",
 )  # fmt: skip
 EVENTS = (
     "flood", "dock strike", "siege", "great fire", "mutiny", "bridge collapse", "bread riot", "mine disaster",
@@ -131,12 +133,12 @@ POLICIES = (
     "attendance policy", "parking rules",
 )  # fmt: skip
 POLICY_OWNERS = {
-    "visitor policy": ("hospital", "school", "hospital"), "home-working policy": ("firm", "council", "insurer"),
-    "refund policy": ("shop", "shop"), "lost-card procedure": ("bank", "bank"),
-    "parental leave policy": ("firm", "firm", "council"), "pet policy": ("landlord", "landlord"),
+    "visitor policy": ("hospital", "school", "careteam"), "home-working policy": ("firm", "council", "insurer"),
+    "refund policy": ("shop", "school", "vets"), "lost-card procedure": ("bank", "bank", "council"),
+    "parental leave policy": ("firm", "insurer", "council"), "pet policy": ("landlord", "landlord", "hospital"),
     "complaints procedure": ("insurer", "landlord", "bank", "clinic"),
-    "library lending rules": ("school", "council"), "expenses policy": ("firm", "careteam"),
-    "appointment policy": ("clinic", "clinic", "vets"), "attendance policy": ("school", "school"),
+    "library lending rules": ("school", "council"), "expenses policy": ("firm", "careteam", "court"),
+    "appointment policy": ("clinic", "bank", "vets"), "attendance policy": ("school", "firm", "school"),
     "parking rules": ("hospital", "council", "landlord"),
 }  # fmt: skip
 LISTS: dict[str, tuple[str, ...]] = {

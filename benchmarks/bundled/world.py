@@ -25,6 +25,12 @@ def _mix(rng: Random, starts: str, ends: str, count: int) -> list[str]:
     return rng.sample(pairs, count)
 
 
+def _resolve(text: str, values: dict[str, str]) -> str:
+    for name, known in values.items():
+        text = text.replace("{" + name + "}", known)
+    return text
+
+
 class World:
     """Names and values of one seed; every draw takes its randomness from the given generator."""
 
@@ -84,6 +90,7 @@ class World:
         self.pools["policy"] = [
             f"{rng.choice(self.pools[owner])} {topic}" for topic in lex.POLICIES for owner in lex.POLICY_OWNERS[topic]
         ]
+        self.pools["policy"] = list(dict.fromkeys(self.pools["policy"]))
         rng.shuffle(self.pools["policy"])
         self._next: dict[str, int] = {}
 
@@ -125,21 +132,29 @@ class World:
             return f"{rng.randrange(low, high + 1, step):,} {unit}".strip()
         if word == "decimal":
             return f"{rng.uniform(float(args[0]), float(args[1])):.1f} {' '.join(args[2:])}".strip()
-        if word == "money":
-            amount = rng.randint(int(args[0]), int(args[1]))
+        if word in ("money", "share"):
+            if word == "share":
+                whole = float(args[0].lstrip("£").replace(",", ""))
+                amount = int(whole * rng.randint(20, 96) / 100)
+            else:
+                amount = rng.randint(int(args[0]), int(args[1]))
             if amount > 2000:
                 return f"£{round(amount, -1):,}"
-            return f"£{amount}" if rng.random() < 0.6 else f"£{amount}.{rng.choice((20, 40, 50, 75, 80, 95))}"
+            return f"£{amount:,}" if rng.random() < 0.6 else f"£{amount:,}.{rng.choice((20, 40, 50, 75, 80, 95))}"
         if word == "time":
             return f"{rng.randint(7, 11)}.{rng.choice(('05', '10', '20', '35', '40', '50'))} {rng.choice(('am', 'pm'))}"
         if word == "ref":
             return f"{args[0]}-{rng.randint(10234, 98765)}"
         if word == "name":
-            return f"{rng.choice(rng.choice((lex.WOMEN, lex.MEN)))} {rng.choice(self.surnames)}"
+            return " ".join(self.person(rng)[:2])
         if word == "doctor":
             return f"Dr {rng.choice(self.surnames)}"
         if word == "titled":
             return f"{rng.choice(('Mr', 'Ms', 'Mrs'))} {rng.choice(self.surnames)}"
+        if word == "match":
+            pool, known = self.pools[args[0]], " ".join(args[1:])
+            other = next(names for key, names in self.pools.items() if key != args[0] and known in names)
+            return pool[other.index(known) % len(pool)]
         if word == "address":
             return f"{rng.randint(2, 97)} {rng.choice(self.pools['street'])}"
         if word == "list":
@@ -173,9 +188,10 @@ class World:
                 self._next[key] = position + 1
                 values[name] = self.pools[key][position]
             else:
-                value = self.draw(spec, rng)
-                for other, known in values.items():
-                    value = value.replace("{" + other + "}", known)
+                for _ in range(9):
+                    value = _resolve(self.draw(_resolve(spec, values), rng), values)
+                    if value not in values.values():
+                        break
                 values[name] = value
         return values
 
@@ -192,9 +208,7 @@ class World:
             The wrong value, or None where the kind offers none.
         """
         for _ in range(60):
-            drawn = self.draw(spec, rng)
-            for name, known in values.items():
-                drawn = drawn.replace("{" + name + "}", known)
+            drawn = _resolve(self.draw(_resolve(spec, values), rng), values)
             low, right = drawn.lower(), value.lower()
             if low not in right and right not in low and drawn not in values.values():
                 return drawn

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, Stage
 from sentinel.profile import RiskProfile
 from sentinel.vocabulary import Threat
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def rouge_l(texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -45,8 +50,17 @@ def two_clusters(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.int3
     scaled = scaled / np.where(norms > 0, norms, 1.0)
     if len(np.unique(scaled, axis=0)) < 2:
         return np.zeros(len(vectors), dtype=np.int32)
-    labels: NDArray[np.int32] = KMeans(2, n_init=10, max_iter=500, random_state=seed).fit_predict(scaled)
+    # Fifteen rows are no work for a pool of threads: waiting for each other they take ten times as long.
+    with _threads().limit(limits=1):
+        labels: NDArray[np.int32] = KMeans(2, n_init=10, max_iter=500, random_state=seed).fit_predict(scaled)
     return labels
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def tightness(cosines: NDArray[np.float32]) -> float:

@@ -43,5 +43,3 @@ class HideProbed(SelectionDefense):
             if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
                 dropped[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
         return Selection.without(evidence, dropped)
-
-

@@ -41,7 +41,8 @@ class HideTopMatch(SelectionDefense):
             return Selection.all_of(evidence)
         mean, deviation = corpus.similarity_moments(query)
         top = float(np.nanmax(similarities))
-        if top <= gumbel_threshold(mean, deviation, corpus.documents, self.rho):
+        # Written so that NaN, from a query vector without a direction, hides nothing.
+        if deviation < 1e-9 or not top > gumbel_threshold(mean, deviation, corpus.documents, self.rho):
             return Selection.all_of(evidence)
         # Every candidate that ties for the top goes: a duplicate must not stand in for the hidden one.
         return Selection.without(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
@@ -58,5 +57,3 @@ class SimilarityOutlier(Signal):
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how unusual the best match is."""
         return f"the best match lies {peak(measurement):+.1f} deviations from what chance explains"
-
-

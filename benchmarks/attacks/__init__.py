@@ -1,0 +1,132 @@
+"""Attacks and benign traffic: one file each. An attack says what its clients ask, what it plants, and how it scores."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from benchmarks.data import Dataset
+from sentinel.manifest import Manifest
+from sentinel.registry import Registry
+from sentinel.vocabulary import Threat
+
+
+class Family(StrEnum):
+    """What kind of traffic it is; decides which metrics apply."""
+
+    BENIGN = "benign"
+    MEMBERSHIP = "membership"
+    POISONING = "poisoning"
+
+
+class AttackManifest(Manifest):
+    """What an attack, or a kind of benign traffic, says of itself.
+
+    Attributes:
+        family: Decides which metrics apply.
+        threat: What the Sentinel should call it; None for benign traffic.
+        needs: What the data set must bring: names of `Dataset` attributes that must not be empty.
+    """
+
+    family: Family
+    threat: Threat | None = None
+    needs: tuple[str, ...] = ("queries",)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One query of a session.
+
+    Attributes:
+        query: The text.
+        gold: Ids of the passages that a benign asker needs; empty for a probe.
+        answer: The short answer that the asker hopes for, if known.
+        facts: What the attack needs to score the answer.
+    """
+
+    query: str
+    gold: frozenset[str] = frozenset()
+    answer: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one client asks, in order: the unit of splits, of intervals and of resuming.
+
+    Attributes:
+        id: Unique within its attack.
+        asks: The queries.
+        group: `metadata.dataset` of the questions, if they have one.
+        member: For membership attacks: does the target stand in the corpus?
+        target: The attacked document or question.
+        client: Client id; None makes one of the session's own.
+    """
+
+    id: str
+    asks: tuple[Ask, ...]
+    group: str | None = None
+    member: bool | None = None
+    target: str | None = None
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A document that an attacker brought into the corpus, and the question it is for."""
+
+    target: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A document that a client got.
+
+    Attributes:
+        id: Its id in the corpus.
+        text: What was handed out.
+        planted_for: The question that it was planted for; None for a clean document.
+    """
+
+    id: str
+    text: str
+    planted_for: str | None = None
+
+
+class Attack(ABC):
+    """Base of every attack and every kind of benign traffic. Stateless."""
+
+    manifest: ClassVar[AttackManifest]
+
+    @abstractmethod
+    def sessions(self, data: Dataset, seed: int) -> list[Session]:
+        """Everything that is asked. The same data and seed give the same sessions."""
+
+    def planted(self, data: Dataset, seed: int) -> list[Planted]:
+        """Documents that stand in the corpus while this attack runs; none unless it poisons."""
+        return []
+
+    @abstractmethod
+    def score(self, session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
+        """Score one session by the ideal reader: the upper bound of what a generator could give away.
+
+        Args:
+            session: What was asked.
+            served: For each ask, the documents that came back, best first.
+
+        Returns:
+            Values by name; None where a value cannot be said.
+        """
+
+
+ATTACKS: Registry[Attack] = Registry("attack", "benchmarks.attacks", Attack)  # type: ignore[type-abstract]
+
+
+def rng(seed: int, *parts: str) -> random.Random:
+    """A generator of its own for each purpose, so that one attack's draws never shift another's."""
+    return random.Random("\x1f".join((str(seed), *parts)))

@@ -1,0 +1,242 @@
+"""`sentinel-bench`: recall beside attack success, on the bundled data or the user's own.
+
+Exit codes: 0 done and gates passed, 1 a gate failed, 2 the configuration or the data is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sentinel.errors import SentinelError, unknown_name
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Measure what RAG defenses cost benign users and what attackers still get.",
+)
+out, err = Console(), Console(stderr=True)
+
+DEFAULT_POLICIES = "none,always_on,rules"
+
+
+class Calibration(StrEnum):
+    """How the run treats fitting."""
+
+    auto = "auto"
+    shipped = "shipped"
+
+
+class Generator(StrEnum):
+    """Who reads what was retrieved."""
+
+    none = "none"
+
+
+def _names(text: str, kind: str, known: list[str]) -> list[str]:
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for name in names:
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    if not names:
+        raise unknown_name(kind, text, known)
+    return names
+
+
+@app.command()
+def run(
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
+    policies: Annotated[str, typer.Option(help="comma-separated; 'none' is always measured")] = DEFAULT_POLICIES,
+    attacks: Annotated[str | None, typer.Option(help="comma-separated; default: all that the data can serve")] = None,
+    metrics: Annotated[str | None, typer.Option(help="comma-separated; default: all")] = None,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    generator: Annotated[Generator, typer.Option(help="none: the ideal reader (context stage)")] = Generator.none,
+    calibration: Annotated[
+        Calibration, typer.Option(help="auto: split benign sessions and score the test part; shipped: score all")
+    ] = Calibration.auto,
+    limit: Annotated[int | None, typer.Option(min=1, help="sessions per attack; for trials only")] = None,
+    k: Annotated[int, typer.Option(help="documents served")] = 5,
+    seed: Annotated[int, typer.Option(help="of sessions, splits and randomised defenses")] = 0,
+    fail_on: Annotated[
+        list[str] | None, typer.Option(help="gate, e.g. 'rules/mba/auc > 0.6'; exit code 1 if it holds; repeatable")
+    ] = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="run folder; default: runs/<data>-<hash>")] = None,
+) -> None:
+    """Run policies against benign traffic and attacks; the same command resumes an interrupted run."""
+    from benchmarks import gates, runner
+    from benchmarks.attacks import ATTACKS
+    from benchmarks.data import load
+    from benchmarks.metrics import METRICS
+    from benchmarks.report import write_report
+    from benchmarks.runfolder import RunFolder
+    from benchmarks.table import render
+    from strategist.embeddings import fingerprint, load_embeddings
+    from strategist.policies import POLICIES
+
+    chosen = _names(policies, "policy", POLICIES.names())
+    wanted = _names(attacks, "attack", ATTACKS.names()) if attacks else None
+    measured = _names(metrics, "metric", METRICS.names()) if metrics else None
+    conditions = [gates.parse(text) for text in fail_on or ()]
+    runner.check_k(k)
+    dataset = load(data)
+    settings = runner.Settings(
+        policies=chosen,
+        attacks=wanted or runner.servable(dataset),
+        k=k,
+        seed=seed,
+        limit=limit,
+        split=calibration is Calibration.auto,
+        metrics=measured,
+    )
+    runner.prepare(dataset, settings)
+    model = load_embeddings(embeddings)
+    config = runner.config(dataset, settings, fingerprint(model), generator.value, calibration.value)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+    folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", config)
+    with _Progress() as progress:
+        summary = runner.execute(dataset, settings, model, folder, progress)
+    write_report(folder.path)
+    render(summary, out)
+    out.print(f"[dim]written to[/] {escape(str(folder.path))} [dim](summary.json, report.html, samples.jsonl)[/]")
+    failed = gates.failures(conditions, summary)
+    for line in failed:
+        err.print(f"[bold red]gate failed[/] {escape(line)}", highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_components(
+    kind: Annotated[str | None, typer.Argument(help="signals, defenses, policies, attacks or metrics")] = None,
+) -> None:
+    """List what can be named: signals, defenses, policies, attacks, metrics."""
+    from benchmarks.attacks import ATTACKS
+    from benchmarks.metrics import METRICS
+    from defenses import DEFENSES
+    from sentinel import SIGNALS
+    from strategist.policies import POLICIES
+
+    kinds: dict[str, Any] = {
+        "signals": SIGNALS,
+        "defenses": DEFENSES,
+        "policies": POLICIES,
+        "attacks": ATTACKS,
+        "metrics": METRICS,
+    }
+    if kind is not None and kind not in kinds:
+        raise unknown_name("kind", kind, kinds)
+    for name in [kind] if kind else kinds:
+        table = Table(title=name, title_justify="left", box=None, show_header=False, padding=(0, 2))
+        for component, manifest in kinds[name].manifests().items():
+            note = " [dim](baseline)[/]" if getattr(manifest, "baseline", False) else ""
+            table.add_row(f"[bold]{component}[/]", escape(manifest.summary) + note, f"[dim]{escape(manifest.source)}[/]")
+        out.print(table)
+        out.print()
+
+
+@app.command()
+def validate(
+    data: Annotated[str, typer.Argument(help="'bundled', or a folder in BEIR layout")],
+) -> None:
+    """Check a data set: unknown fields, dangling and duplicate ids, empty texts, members that are none."""
+    from benchmarks.validate import check
+
+    problems, counts = check(data)
+    for problem in problems:
+        err.print(f"[red]{escape(problem)}[/]", highlight=False, soft_wrap=True)
+    out.print(", ".join(f"{number:,} {name}" for name, number in counts.items()))
+    if problems:
+        err.print(f"[bold red]{len(problems):,} problem{'s' if len(problems) > 1 else ''}[/]", highlight=False)
+        raise typer.Exit(2)
+    out.print("[green]no problems found[/]")
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="the folder of a finished run")]) -> None:
+    """Render the table and report.html of a finished run anew, without running anything."""
+    from benchmarks.report import write_report
+    from benchmarks.runfolder import read_summary
+    from benchmarks.table import render
+
+    summary = read_summary(folder)
+    render(summary, out)
+    out.print(f"[dim]written to[/] {escape(str(write_report(folder)))}")
+
+
+@app.command()
+def perf(
+    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for perf.json; default: print only")] = None,
+    subjects: Annotated[str | None, typer.Option(help="comma-separated; default: all")] = None,
+    docs: Annotated[str, typer.Option(help="corpus sizes, comma-separated")] = "1000,100000",
+    full: Annotated[bool, typer.Option("--full", help="one million documents too")] = False,
+    requests: Annotated[int, typer.Option(min=20, help="timed requests a figure")] = 200,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of corpus and requests")] = 0,
+) -> None:
+    """Time retrieval bare and defended, as ratios within one run."""
+    from benchmarks import perf as timing
+    from strategist.embeddings import load_embeddings
+
+    chosen = _names(subjects, "subject", timing.SUBJECTS) if subjects else timing.SUBJECTS
+    sizes = timing.sizes(docs, full)
+    model = load_embeddings(embeddings)
+    with _Progress() as progress:
+        result = timing.measure(model, chosen, sizes, requests, seed, progress)
+    timing.render(result, out)
+    if out_folder is not None:
+        out_folder.mkdir(parents=True, exist_ok=True)
+        path = out_folder / "perf.json"
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        out.print(f"[dim]written to[/] {escape(str(path))}")
+
+
+class _Progress:
+    """A bar for each kind of work, with the time that is left; silent where nobody watches."""
+
+    def __enter__(self) -> _Progress:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._bars.start()
+        self._task = self._bars.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        self._bars.update(self._task, description=what, completed=done, total=total)
+
+
+def main() -> None:
+    """Entry point: one line and exit code 2 for whatever the user can mend."""
+    try:
+        app(standalone_mode=True)
+    except SentinelError as error:
+        err.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("interrupted; the same command goes on from here")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""Data sets: BEIR layout (corpus.jsonl, queries.jsonl, qrels/test.tsv) and, when present, attack material beside it.
+
+A data set is read whole before any work, and every fault is reported with file and line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sentinel.errors import DataError
+
+BUNDLED = Path(__file__).parent / "bundled" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One document of the corpus."""
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A benign question, the ids of the passages that answer it, and the answer if known."""
+
+    id: str
+    text: str
+    gold: frozenset[str]
+    group: str | None = None
+    answer: str | None = None
+    short_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonTarget:
+    """A question and the texts planted to have it answered falsely."""
+
+    query_id: str
+    question: str
+    natural: tuple[str, ...]
+    natural_short: tuple[str, ...] = ()
+    hotflip: tuple[str, ...] = ()
+    correct: str | None = None
+    incorrect: str | None = None
+    short_correct: str | None = None
+    short_incorrect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipTarget:
+    """A document that an attacker holds, and whether it stands in the corpus."""
+
+    id: str
+    member: bool
+    text: str
+    title: str = ""
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drilldown:
+    """One client's follow-up questions on one document; each with whether it wants a yes or no."""
+
+    id: str
+    doc_id: str
+    questions: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HardQuery:
+    """A benign query whose form resembles an attack's."""
+
+    id: str
+    kind: str
+    text: str
+    doc_id: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set in memory.
+
+    Attributes:
+        name: The folder's name; `dataset` in the results.
+        folder: Where it lies.
+        passages: The corpus, in file order.
+        queries: Benign questions that have at least one gold passage in the corpus.
+        poison: Targets of poisoning attacks.
+        membership: Targets of membership attacks.
+        drilldowns: Shipped drill-downs; empty where they are generated from the corpus.
+        hard: Shipped benign-hard queries; empty where they are generated.
+    """
+
+    name: str
+    folder: Path
+    passages: tuple[Passage, ...]
+    queries: tuple[Query, ...]
+    poison: tuple[PoisonTarget, ...] = ()
+    membership: tuple[MembershipTarget, ...] = ()
+    drilldowns: tuple[Drilldown, ...] = ()
+    hard: tuple[HardQuery, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Passage]:
+        """Passages by id."""
+        return {passage.id: passage for passage in self.passages}
+
+    @cached_property
+    def query_by_id(self) -> dict[str, Query]:
+        """Benign questions by id."""
+        return {query.id: query for query in self.queries}
+
+    @cached_property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 over every file of the data set."""
+        digest = sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.suffix in (".jsonl", ".tsv"):
+                digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON-lines file with their line numbers, blank lines left out.
+
+    Raises:
+        DataError: A line is not a JSON object or lacks a required field; names file and line.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise DataError(f"{path}, line {number}: not JSON ({error})") from None
+                if not isinstance(row, dict):
+                    raise DataError(f"{path}, line {number}: not a JSON object")
+                for key in required:
+                    if key not in row:
+                        raise DataError(f"{path}, line {number}: no field {key!r}")
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+
+
+def text_of(row: Mapping[str, Any], key: str, where: str) -> str:
+    """A field that must be text and not blank.
+
+    Raises:
+        DataError: It is neither.
+    """
+    value = row[key]
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{where}: {key!r} must be text that is not empty")
+    return value
+
+
+def qrels(path: Path) -> dict[str, frozenset[str]]:
+    """Gold passages by query id, from a BEIR qrels file; scores of 0 and below do not count.
+
+    Raises:
+        DataError: A line has not three columns, or its score is no number.
+    """
+    gold: dict[str, set[str]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        columns = line.split("\t")
+        if not line.strip() or (number == 1 and columns[-1].strip().lower() == "score"):
+            continue
+        try:
+            query, passage, score = columns
+            relevant = float(score) > 0
+        except ValueError:
+            raise DataError(f"{path}, line {number}: expected query-id, corpus-id and score, tab-separated") from None
+        if relevant:
+            gold.setdefault(query, set()).add(passage)
+    return {query: frozenset(passages) for query, passages in gold.items()}
+
+
+def load(data: str | Path) -> Dataset:
+    """Read a data set.
+
+    Args:
+        data: `bundled`, or a folder.
+
+    Raises:
+        DataError: No folder, no corpus.jsonl or queries.jsonl or qrels, an empty corpus, duplicate ids, a malformed
+            line, or no question whose gold passage stands in the corpus.
+    """
+    bundled = str(data) == "bundled"
+    folder = BUNDLED if bundled else Path(data)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        if not (folder / name).is_file():
+            raise DataError(f"{folder}: no {name}; a data set has corpus.jsonl, queries.jsonl and qrels/test.tsv")
+    passages = _passages(folder / "corpus.jsonl")
+    known = {passage.id for passage in passages}
+    queries = _queries(folder / "queries.jsonl", qrels(folder / "qrels" / "test.tsv"), known)
+    name = "bundled" if bundled else folder.resolve().name
+    return Dataset(
+        name, folder, passages, queries,
+        poison=tuple(_poison(folder / "poison.jsonl")),
+        membership=tuple(_membership(folder / "membership.jsonl")),
+        drilldowns=tuple(_drilldowns(folder / "drilldown.jsonl")),
+        hard=tuple(_hard(folder / "benign-hard.jsonl")),
+    )  # fmt: skip
+
+
+def _passages(path: Path) -> tuple[Passage, ...]:
+    seen: dict[str, int] = {}
+    passages: list[Passage] = []
+    for number, row in rows(path, ("_id", "text")):
+        where = f"{path}, line {number}"
+        key = text_of(row, "_id", where)
+        if key in seen:
+            raise DataError(f"{where}: id {key!r} stands in line {seen[key]} already")
+        seen[key] = number
+        metadata = row.get("metadata") or {}
+        passages.append(Passage(key, text_of(row, "text", where), str(row.get("title") or ""), metadata))
+    if not passages:
+        raise DataError(f"{path}: the corpus is empty")
+    return tuple(passages)
+
+
+def _queries(path: Path, gold: Mapping[str, frozenset[str]], known: set[str]) -> tuple[Query, ...]:
+    queries: list[Query] = []
+    seen: set[str] = set()
+    for number, row in rows(path, ("_id", "text")):
+        where = f"{path}, line {number}"
+        key = text_of(row, "_id", where)
+        if key in seen:
+            raise DataError(f"{where}: id {key!r} stands there twice")
+        seen.add(key)
+        found = gold.get(key, frozenset()) & known
+        if found:
+            meta = row.get("metadata") or {}
+            text = text_of(row, "text", where)
+            queries.append(
+                Query(key, text, found, meta.get("dataset"), meta.get("answer"), meta.get("short_answer"))
+            )
+    if not queries:
+        raise DataError(f"{path}: no question has a gold passage in the corpus")
+    return tuple(queries)
+
+
+def _poison(path: Path) -> Iterator[PoisonTarget]:
+    if path.is_file():
+        for number, row in rows(path, ("query_id", "question", "natural")):
+            where = f"{path}, line {number}"
+            yield PoisonTarget(
+                text_of(row, "query_id", where),
+                text_of(row, "question", where),
+                *(tuple(row.get(key) or ()) for key in ("natural", "natural_short", "hotflip")),
+                *(row.get(key) for key in ("correct", "incorrect", "short_correct", "short_incorrect")),
+            )
+
+
+def _membership(path: Path) -> Iterator[MembershipTarget]:
+    if path.is_file():
+        for number, row in rows(path, ("target_id", "member", "text")):
+            where = f"{path}, line {number}"
+            yield MembershipTarget(
+                text_of(row, "target_id", where),
+                bool(row["member"]),
+                text_of(row, "text", where),
+                str(row.get("title") or ""),
+                tuple(row.get("questions") or ()),
+            )
+
+
+def _drilldowns(path: Path) -> Iterator[Drilldown]:
+    if path.is_file():
+        for number, row in rows(path, ("_id", "doc_id", "questions")):
+            where = f"{path}, line {number}"
+            questions = tuple((text_of(q, "text", where), bool(q.get("yes_no"))) for q in row["questions"])
+            yield Drilldown(text_of(row, "_id", where), text_of(row, "doc_id", where), questions)
+
+
+def _hard(path: Path) -> Iterator[HardQuery]:
+    if path.is_file():
+        for number, row in rows(path, ("_id", "kind", "text", "doc_id")):
+            where = f"{path}, line {number}"
+            yield HardQuery(*(text_of(row, key, where) for key in ("_id", "kind", "text", "doc_id")))

@@ -1,0 +1,61 @@
+"""Metrics: one file each. A metric turns the samples of one policy and attack into an estimate with an interval."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from benchmarks.attacks import Family
+from benchmarks.samples import Sample
+from benchmarks.statistics import Estimate
+from sentinel.manifest import Manifest
+from sentinel.registry import Registry
+
+
+class MetricManifest(Manifest):
+    """What a metric says of itself.
+
+    Attributes:
+        families: The kinds of traffic that it can be computed for.
+        higher_is_better: For whoever runs the RAG system.
+        percent: Whether it reads best as a share.
+    """
+
+    families: frozenset[Family]
+    higher_is_better: bool
+    percent: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The samples of one policy and attack, with what they are compared with. Failed samples are left out.
+
+    Attributes:
+        samples: Of this policy, in session order.
+        undefended: Of policy `none` on the same sessions, by session id.
+        clean: Of policy `none` on the same questions before anything was planted, by session id.
+    """
+
+    samples: Sequence[Sample]
+    undefended: dict[str, Sample]
+    clean: dict[str, Sample]
+
+
+class Metric(ABC):
+    """Base of every metric. Stateless."""
+
+    manifest: ClassVar[MetricManifest]
+
+    @abstractmethod
+    def compute(self, cell: Cell) -> Estimate:
+        """The estimate; value None where these samples cannot say it."""
+
+
+METRICS: Registry[Metric] = Registry("metric", "benchmarks.metrics", Metric)  # type: ignore[type-abstract]
+
+
+def known(cell: Cell, value: str) -> list[float]:
+    """The values of that name that the samples have."""
+    return [float(found) for sample in cell.samples if (found := sample.values.get(value)) is not None]

@@ -1,0 +1,24 @@
+"""Time: milliseconds beyond embedding and search, percentile 95."""
+
+from __future__ import annotations
+
+from benchmarks.attacks import Family
+from benchmarks.metrics import Cell, Metric, MetricManifest
+from benchmarks.metrics._time import percentile
+from benchmarks.statistics import Estimate
+
+
+class OverheadP95(Metric):
+    """Percentile 95 of the milliseconds beyond embedding and search; `sentinel-bench perf` measures under load."""
+
+    manifest = MetricManifest(
+        name="overhead_ms_p95",
+        summary="milliseconds beyond embedding and search, percentile 95",
+        families=frozenset(Family),
+        higher_is_better=False,
+        percent=False,
+    )
+
+    def compute(self, cell: Cell) -> Estimate:
+        """Over requests; the interval is the binomial one of the order statistic."""
+        return percentile([ms for s in cell.samples for ms in s.overhead_ms], 95)

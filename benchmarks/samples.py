@@ -1,0 +1,58 @@
+"""One line per (policy, attack, session): what was asked of whom, what was served, and what that was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The outcome of one session under one policy.
+
+    Attributes:
+        policy: Policy name.
+        attack: Attack name.
+        session: Session id.
+        group: The questions' group, if any.
+        split: `fit`, `calibrate` or `test` for benign sessions, else None.
+        member: For membership attacks.
+        values: What `Attack.score` gave; empty if the session failed.
+        served: Ids of the documents served, by ask.
+        triggered: Whether a defense was planned, by ask.
+        overhead_ms: Milliseconds beyond embedding and search, by ask.
+        retrieve_ms: Milliseconds of search, by ask (query vectors come from the run's cache).
+        error: What went wrong, or None.
+    """
+
+    policy: str
+    attack: str
+    session: str
+    group: str | None = None
+    split: str | None = None
+    member: bool | None = None
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    served: tuple[tuple[str, ...], ...] = ()
+    triggered: tuple[bool, ...] = ()
+    overhead_ms: tuple[float, ...] = ()
+    retrieve_ms: tuple[float, ...] = ()
+    error: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes a sample unique within a run."""
+        return self.policy, self.attack, self.session
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Sample:
+        """Read what `to_json` wrote."""
+        made = dict(data)
+        made["served"] = tuple(tuple(ids) for ids in made["served"])
+        for name in ("triggered", "overhead_ms", "retrieve_ms"):
+            made[name] = tuple(made[name])
+        return cls(**made)

@@ -1,0 +1,108 @@
+"""The corpora that sessions run against: the clean one, and one for each attack that plants documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from benchmarks.attacks import Planted, rng
+from benchmarks.data import Dataset
+from strategist.embedding_cache import EmbeddingCache
+from strategist.embeddings import fingerprint
+from strategist.stores.faiss import FaissStore
+
+Progress = Callable[[int, int], None]
+
+
+class KnownEmbeddings(Embeddings):
+    """Vectors of all texts of a run, embedded in batches beforehand; anything else goes to the model.
+
+    Passages and queries are kept apart: some models embed the two differently.
+
+    Args:
+        model: The model; its vectors are cached on disk by content.
+        passages: Everything that the run will store.
+        queries: Everything that the run will search for.
+        progress: Called with (done, total) while texts are embedded.
+    """
+
+    def __init__(
+        self, model: Embeddings, passages: Sequence[str], queries: Sequence[str], progress: Progress | None = None
+    ) -> None:
+        self.fingerprint = fingerprint(model)
+        self.model = EmbeddingCache(model, progress=progress, cache_queries=True)
+        self._passages = _table(passages, self.model.embed_array)
+        self._queries = _table(queries, self.model.embed_queries)
+
+    def array(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of passages, shape (n, d)."""
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._passages]
+        self._passages.update(_table(unknown, self.model.embed_array))
+        return np.stack([self._passages[text] for text in texts])
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """LangChain's face of `array`."""
+        vectors: list[list[float]] = self.array(texts).tolist()
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """LangChain's face for one query."""
+        if text not in self._queries:
+            self._queries.update(_table([text], self.model.embed_queries))
+        vector: list[float] = self._queries[text].tolist()
+        return vector
+
+
+def _table(
+    texts: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    unique = list(dict.fromkeys(texts))
+    return dict(zip(unique, embed(unique), strict=True)) if unique else {}
+
+
+@dataclass(frozen=True)
+class World:
+    """One corpus, ready to be searched.
+
+    Attributes:
+        store: All documents with their vectors.
+        planted: For each planted document's id, the target that it is for.
+    """
+
+    store: FaissStore
+    planted: Mapping[str, str]
+
+
+def build_world(data: Dataset, planted: Sequence[Planted], embeddings: KnownEmbeddings, seed: int) -> World:
+    """The corpus with documents planted in it.
+
+    Planted documents get ids, sources and titles of the clean distribution and stand at random places: nothing but
+    their text tells them apart.
+    """
+    documents = [
+        Document(id=p.id, page_content=p.text, metadata={**p.metadata, "title": p.title}) for p in data.passages
+    ]
+    draw = rng(seed, "planting")
+    taken = set(data.by_id)
+    origin: dict[str, str] = {}
+    for item in planted:
+        like = draw.choice(data.passages)
+        key = next(
+            made
+            for n in iter(lambda: draw.randrange(10**9), None)
+            if (made := f"{like.id.rstrip('0123456789')}{n}") not in taken
+        )
+        taken.add(key)
+        origin[key] = item.target
+        documents.append(Document(id=key, page_content=item.text, metadata={**like.metadata, "title": like.title}))
+    if planted:
+        draw.shuffle(documents)
+    store = FaissStore(embeddings)
+    store.add_vectors(documents, embeddings.array([d.page_content for d in documents]))
+    return World(store, origin)
+

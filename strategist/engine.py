@@ -1,0 +1,279 @@
+"""One request from query to documents: sense, plan, fetch, sense again, defend, fill up to k.
+
+The flow is written once, as a generator that asks for what it cannot compute itself (an embedding, a search). The
+synchronous and the asynchronous driver answer it from the same source, so the two cannot drift apart; it holds no
+state between requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from langchain_core.documents import Document
+
+from defenses import Defense, QueryDefense, Resources, Selection, SelectionDefense, build
+from sentinel.evidence import Evidence
+from sentinel.manifest import Stage
+from sentinel.sensing import Sentinel
+from sentinel.vocabulary import Candidate, Request, Vector
+from strategist.decision import Decision, Outcome
+from strategist.plan import DefensePlan
+from strategist.policies import Policy
+from strategist.sources import Run, Source
+
+
+class FailureMode(StrEnum):
+    """What becomes of a request when a policy or a defense raises."""
+
+    CLOSED = "closed"
+    """Nothing is served."""
+    OPEN = "open"
+    """The base's own answer is served."""
+    DEGRADE = "degrade"
+    """The failed part is left out, the rest of the plan goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Embed:
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    query: str
+    vector: Vector | None
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    query: str
+    k: int
+
+
+_Ask = _Embed | _Fetch | _Own
+_Flow = Generator[_Ask, Any, tuple[list[Document], Decision]]
+
+
+class _Halt(Exception):
+    """A part failed and the mode is not to go on without it."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Runs requests. Immutable; one engine serves all threads and tasks.
+
+    Attributes:
+        sentinel: What senses.
+        policy: What plans.
+        resources: What defenses draw from.
+        on_error: What happens when a policy or a defense raises.
+        shadow: Record the decision and serve what the base serves.
+        config_hash: Written into every decision.
+    """
+
+    sentinel: Sentinel
+    policy: Policy
+    resources: Resources
+    on_error: FailureMode = FailureMode.DEGRADE
+    shadow: bool = False
+    config_hash: str = ""
+
+    def run(self, request: Request, source: Source, run: Run = None) -> tuple[list[Document], Decision]:
+        """Serve one request.
+
+        Args:
+            request: Who asks what.
+            source: Where candidates come from.
+            run: LangChain's callbacks of this run.
+
+        Returns:
+            The documents, at most `request.k`, and the decision.
+        """
+        flow = self._flow(request, source.prefix_stable)
+        answer: Any = None
+        while True:
+            try:
+                ask = flow.send(answer)
+            except StopIteration as done:
+                result: tuple[list[Document], Decision] = done.value
+                return result
+            if isinstance(ask, _Embed):
+                answer = source.embed(ask.query)
+            elif isinstance(ask, _Fetch):
+                answer = source.fetch(ask.query, ask.vector, ask.k, run)
+            else:
+                answer = source.own(ask.query, ask.k, run)
+
+    async def arun(self, request: Request, source: Source, run: Run = None) -> tuple[list[Document], Decision]:
+        """Serve one request without blocking the event loop: what computes runs in a worker thread."""
+        flow = self._flow(request, source.prefix_stable)
+        answer: Any = None
+        while True:
+            ask = await asyncio.to_thread(_step, flow, answer)
+            if isinstance(ask, tuple):
+                return ask
+            if isinstance(ask, _Embed):
+                answer = await source.aembed(ask.query)
+            elif isinstance(ask, _Fetch):
+                answer = await source.afetch(ask.query, ask.vector, ask.k, run)
+            else:
+                answer = await source.aown(ask.query, ask.k, run)
+
+    def _flow(self, request: Request, prefix_stable: bool) -> _Flow:
+        decision = Decision(request, self.policy.manifest.name, self.config_hash)
+        clock = _Clock(decision)
+        decision.mode = "shadow" if self.shadow else "enforced"
+        if self.policy.manifest.passive:
+            decision.mode = "passive"
+            documents = yield _Own(request.query, request.k)
+            clock.lap("fetch")
+            decision.fetched = len(documents)
+            decision.served = tuple(range(len(documents)))
+            return documents, clock.finish()
+        try:
+            vector = yield _Embed(request.query)
+            clock.lap("embed")
+            evidence = Evidence(request, vector, (), self.sentinel.corpus)
+            decision.profile = self.sentinel.sense_query(evidence)
+            clock.lap("sense")
+            decision.plan = self._planned(
+                decision, lambda: self.policy.before_retrieval(request, decision.profile), DefensePlan()
+            )
+            clock.lap("plan")
+            query = self._rewritten(decision, evidence)
+            clock.lap("defend")
+            if query != request.query:
+                vector = yield _Embed(query)
+                clock.lap("embed")
+            candidates: tuple[Candidate, ...] = yield _Fetch(query, vector, request.k * decision.plan.overfetch)
+            clock.lap("fetch")
+            decision.fetched = len(candidates)
+            evidence = evidence.with_candidates(candidates)
+            decision.profile = self.sentinel.sense_context(evidence, decision.profile)
+            clock.lap("sense")
+            plan = decision.plan
+            decision.plan = self._planned(
+                decision, lambda: plan.extended(self.policy.after_retrieval(request, decision.profile, plan)), plan
+            )
+            clock.lap("plan")
+            kept, replaced = self._selected(decision, evidence)
+            clock.lap("defend")
+        except _Halt:
+            if self.on_error is FailureMode.CLOSED and not self.shadow:
+                return [], clock.finish()
+            base_serves = True
+        else:
+            untouched = query == request.query and len(kept) == len(candidates) and not replaced
+            base_serves = self.shadow or (untouched and not prefix_stable)
+        if base_serves:
+            documents = yield _Own(request.query, request.k)
+            clock.lap("fetch")
+            decision.served = tuple(range(len(documents)))
+            return documents if self.shadow else [_copy(d) for d in documents], clock.finish()
+        decision.served = kept[: request.k]
+        decision.missing = min(request.k, len(candidates)) - len(decision.served)
+        served = [_copy(candidates[i].document, replaced.get(i)) for i in decision.served]
+        return served, clock.finish()
+
+    def _planned(self, decision: Decision, plan: Callable[[], DefensePlan], otherwise: DefensePlan) -> DefensePlan:
+        try:
+            chosen = plan()
+            for planned in chosen.defenses:
+                _built(planned.name, tuple(sorted(planned.parameters.items())))
+        except Exception as error:  # whatever a policy raises, the failure mode decides
+            self._fail(decision, f"policy {self.policy.manifest.name}", error)
+            return otherwise
+        return chosen
+
+    def _fail(self, decision: Decision, component: str, error: Exception) -> None:
+        decision.errors[component] = f"{type(error).__name__}; {self.on_error.value}"
+        if self.on_error is not FailureMode.DEGRADE:
+            raise _Halt from error
+
+    def _defenses(self, plan: DefensePlan, *stages: Stage) -> list[Defense]:
+        built = [_built(d.name, tuple(sorted(d.parameters.items()))) for d in plan.defenses]
+        return [defense for stage in stages for defense in built if defense.manifest.stage is stage]
+
+    def _rewritten(self, decision: Decision, evidence: Evidence) -> str:
+        query = evidence.request.query
+        for defense in self._defenses(decision.plan, Stage.QUERY):
+            if isinstance(defense, QueryDefense):
+                try:
+                    query = defense.rewrite(evidence, decision.profile, self.resources) or query
+                except Exception as error:
+                    self._fail(decision, defense.manifest.name, error)
+        return query
+
+    def _selected(self, decision: Decision, evidence: Evidence) -> tuple[tuple[int, ...], dict[int, str]]:
+        kept = tuple(range(len(evidence.candidates)))
+        replaced: dict[int, str] = {}
+        for defense in self._defenses(decision.plan, Stage.RETRIEVAL, Stage.CONTEXT):
+            if not isinstance(defense, SelectionDefense):
+                continue
+            name = defense.manifest.name
+            try:
+                selection = defense.select(evidence, decision.profile, self.resources)
+                _check(selection, kept)
+            except Exception as error:
+                self._fail(decision, name, error)
+                continue
+            dropped = tuple((i, selection.dropped.get(i, "")) for i in kept if i not in selection.keep)
+            decision.outcomes.append(Outcome(name, len(kept), len(selection.keep), dropped))
+            replaced.update(selection.replaced)
+            if dropped:
+                kept = selection.keep
+                evidence = evidence.keep(kept)
+        return kept, {i: text for i, text in replaced.items() if i in kept}
+
+
+class _Clock:
+    """Adds up milliseconds by stage in a decision."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.start = self.last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        spent = self.decision.milliseconds
+        spent[stage] = spent.get(stage, 0.0) + (now - self.last) * 1e3
+        self.last = now
+
+    def finish(self) -> Decision:
+        self.decision.milliseconds["total"] = (time.perf_counter() - self.start) * 1e3
+        return self.decision
+
+
+def _step(flow: _Flow, answer: Any) -> _Ask | tuple[list[Document], Decision]:
+    # StopIteration cannot cross a future, so the result is handed over as a value.
+    try:
+        return flow.send(answer)
+    except StopIteration as done:
+        result: tuple[list[Document], Decision] = done.value
+        return result
+
+
+@lru_cache(maxsize=512)
+def _built(name: str, parameters: tuple[tuple[str, Any], ...]) -> Defense:
+    return build(name, dict(parameters))
+
+
+def _check(selection: Selection, kept: tuple[int, ...]) -> None:
+    """A defense may only take away: what it keeps is a subset of what it was given, in the same order."""
+    wanted = set(selection.keep)
+    if selection.keep != tuple(i for i in kept if i in wanted):
+        raise ValueError("the selection is not an ordered subset of the candidates")
+
+
+def _copy(document: Document, text: str | None = None) -> Document:
+    changed: dict[str, Any] = {"metadata": dict(document.metadata)}
+    if text is not None:
+        changed["page_content"] = text
+    return document.model_copy(update=changed)
