@@ -261,8 +261,13 @@ def _poison(path: Path) -> Iterator[PoisonTarget]:
             yield PoisonTarget(
                 text_of(row, "query_id", where),
                 text_of(row, "question", where),
-                *(tuple(row.get(key) or ()) for key in ("natural", "natural_short", "hotflip")),
-                *(row.get(key) for key in ("correct", "incorrect", "short_correct", "short_incorrect")),
+                natural=tuple(row["natural"] or ()),
+                natural_short=tuple(row.get("natural_short") or ()),
+                hotflip=tuple(row.get("hotflip") or ()),
+                correct=row.get("correct"),
+                incorrect=row.get("incorrect"),
+                short_correct=row.get("short_correct"),
+                short_incorrect=row.get("short_incorrect"),
             )
 
 

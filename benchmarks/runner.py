@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import RunnableConfig
 
 from benchmarks.attacks import ATTACKS, Attack, Family, Planted, Served, Session, rng
 from benchmarks.data import Dataset
@@ -243,7 +244,7 @@ def run_sessions(
     )
     for session in sessions:
         arrivals = rng(seed, "arrivals", session.id)
-        config: dict[str, Any] = {"configurable": {"client_id": session.client or session.id}}
+        config: RunnableConfig = {"configurable": {"client_id": session.client or session.id}}
         served: list[list[Served]] = []
         decisions.clear()
         error = None

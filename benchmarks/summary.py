@@ -48,7 +48,7 @@ def cells(samples: Iterable[Sample], dataset: str, metrics: Sequence[str] | None
             }
             for name in METRICS.names():
                 metric = METRICS.get(name)
-                if family not in metric.manifest.families or (metrics is not None and name not in metrics):  # type: ignore[attr-defined]
+                if family not in metric.manifest.families or (metrics is not None and name not in metrics):
                     continue
                 estimate = metric().compute(cell)
                 made.append(

@@ -1,31 +1,62 @@
-"""The table of a run, to be read at a glance: policies as rows, what users keep and what attackers get as columns."""
+"""The table of a run, to be read at a glance: policies as rows, what users keep and what attackers get as columns.
+
+One table where the terminal is wide enough, else one for each family of attacks, else several; a header is broken at
+its hyphens and never cut, a cell is never wrapped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.attacks import ATTACKS, Family
 from benchmarks.metrics import METRICS
 from benchmarks.summary import HEADLINE, REFERENCE
 
-LABEL = {"recall_ratio@5": "recall kept", "auc": "auc", "exposure_rate": "exposed"}
+HEADING = {Family.BENIGN: "recall users keep", Family.MEMBERSHIP: "membership auc", Family.POISONING: "poison exposure"}
 CHANCE = {"auc": 0.5}
+WORSE = "!"
+GAP = "  "
 Cells = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
+class Glyphs(NamedTuple):
+    """Signs beyond ASCII, or what stands for them where the output cannot show them."""
+
+    plus_minus: str = "±"
+    none: str = "–"
+    rule: str = "─"
+    up: str = " ↑"
+    down: str = " ↓"
+
+
+ASCII = Glyphs("+-", "-", "-", "", "")
+
+
+class Column(NamedTuple):
+    """A column: header, the family that it stands under, a cell for each policy, least width."""
+
+    name: str
+    family: Family | None
+    cells: list[Text]
+
+    @property
+    def width(self) -> int:
+        """What the cells and the longest piece of the header need."""
+        return max(len(piece) for piece in (*(cell.plain for cell in self.cells), *pieces(self.name)))
+
+
 def headline_cells(summary: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The whole-data headline figure of each (policy, attack)."""
-    return {
-        (cell["policy"], cell["attack"]): cell
-        for cell in summary["cells"]
-        if cell["group"] is None and cell["metric"] == HEADLINE[family_of(cell["attack"])]
-    }
+    """The whole-data headline figure of each (policy, attack); of two stages the first."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for cell in summary["cells"]:
+        if cell["group"] is None and cell["metric"] == HEADLINE[family_of(cell["attack"])]:
+            found.setdefault((cell["policy"], cell["attack"]), cell)
+    return found
 
 
 def family_of(attack: str) -> Family:
@@ -34,78 +65,84 @@ def family_of(attack: str) -> Family:
     return family
 
 
+def higher_is_better(cell: Mapping[str, Any]) -> bool:
+    """Whether a high figure is good for whoever runs the system."""
+    return METRICS.get(cell["metric"]).manifest.higher_is_better
+
+
 def worse_than_none(cell: Mapping[str, Any], reference: Mapping[str, Any] | None) -> bool:
     """Whether a figure is worse than undefended beyond its own interval."""
     if reference is None or cell["value"] is None or reference["value"] is None or cell["ci_low"] is None:
         return False
-    better: bool = METRICS.get(cell["metric"]).manifest.higher_is_better  # type: ignore[attr-defined]
-    return bool(cell["ci_high"] < reference["value"] if better else cell["ci_low"] > reference["value"])
+    if higher_is_better(cell):
+        return bool(cell["ci_high"] < reference["value"])
+    return bool(cell["ci_low"] > reference["value"])
 
 
-def render(summary: Mapping[str, Any], console: Console) -> None:
-    """Print the table of a run and how to read it."""
-    found = headline_cells(summary)
-    policies = list(dict.fromkeys(policy for policy, _ in found))
-    attacks = list(dict.fromkeys(attack for _, attack in found))
-    attacks.sort(key=lambda attack: list(Family).index(family_of(attack)))
-    table = Table(box=box.SIMPLE_HEAD, title=_title(summary), title_justify="left", padding=(0, 1))
-    table.add_column("policy", no_wrap=True)
-    for attack in attacks:
-        table.add_column(Text(f"{attack}\n{LABEL[HEADLINE[family_of(attack)]]}", justify="right"), justify="right")
-    table.add_column(Text("added ms\np50", justify="right"), justify="right")
-    for policy in policies:
-        row = [_figure(found.get((policy, attack)), found.get((REFERENCE, attack))) for attack in attacks]
-        table.add_row(policy, *row, _overhead(summary, policy))
-    console.print(table)
-    console.print(Text("\n".join(notes(summary, found, attacks)), style="dim"))
+def success(cell: Mapping[str, Any]) -> float | None:
+    """How much of what an attacker can get is got, in [0, 1]: chance counts as nothing."""
+    if cell["value"] is None:
+        return None
+    chance = CHANCE.get(cell["metric"], 0.0)
+    return float(min(1.0, max(0.0, (cell["value"] - chance) / (1.0 - chance))))
 
 
-def notes(summary: Mapping[str, Any], found: Cells, attacks: Sequence[str]) -> list[str]:
-    """What a reader must know to read the table rightly."""
-    lines = ["recall kept: benign recall@5 relative to no defense, higher is better, 1 is no loss."]
-    families = {family_of(attack) for attack in attacks}
-    if Family.MEMBERSHIP in families:
-        lines.append("auc: how well the attacker tells members from non-members, lower is better, 0.50 is a coin.")
-    if Family.POISONING in families:
-        lines.append("exposed: share of questions that bring up a document planted for them, lower is better.")
-    lines.append("▼ worse than no defense, beyond the 95 % interval. ± half of the 95 % interval.")
-    counts = sorted({cell["n"] for cell in found.values()})
-    errors = sum(cell["errors"] for cell in found.values())
-    if counts:
-        lines.append(f"n from {counts[0]:,} to {counts[-1]:,} sessions a figure; {errors:,} errors, counted in none.")
-    lines.append(
-        "stage context: an ideal reader uses whatever it is handed, an upper bound for the attacker. Measured against "
-        "attackers who do not know the defense."
-    )
-    return lines
+def half_width(cell: Mapping[str, Any]) -> float | None:
+    """How far the interval reaches from the figure, to the farther side: intervals near 0 and 1 are lopsided."""
+    if cell["value"] is None or cell["ci_low"] is None:
+        return None
+    return float(max(cell["ci_high"] - cell["value"], cell["value"] - cell["ci_low"]))
 
 
-def _title(summary: Mapping[str, Any]) -> str:
-    run = summary["run"]
-    limit = f", at most {run['limit']} sessions an attack (a trial, not a result)" if run.get("limit") else ""
-    return f"{run['data']['name']}: recall beside attack success, seed {run['seed']}{limit}"
+def axes(found: Cells) -> tuple[list[str], list[str]]:
+    """The policies as they were run, and the attacks sorted by family."""
+    attacks = sorted(dict.fromkeys(attack for _, attack in found), key=lambda a: list(Family).index(family_of(a)))
+    return list(dict.fromkeys(policy for policy, _ in found)), attacks
 
 
-def _figure(cell: Mapping[str, Any] | None, reference: Mapping[str, Any] | None) -> Text:
-    if cell is None or cell["value"] is None:
-        return Text("-", style="dim")
-    low, high = cell["ci_low"], cell["ci_high"]
-    text = Text(f"{cell['value']:.2f}")
-    if low is not None:
-        text.append(f" ±{(high - low) / 2:.2f}", style="dim")
-    if worse_than_none(cell, reference):
-        text.append(" ▼", style="bold red")
-        text.stylize("red")
-    else:
-        text.append("  ")
-    return text
+def best_of(found: Cells, policies: Sequence[str], attack: str) -> frozenset[str]:
+    """The defended policies with the best figure, as printed; none where there is nothing to choose."""
+    cells = {policy: found[policy, attack] for policy in policies if policy != REFERENCE and (policy, attack) in found}
+    shown = {policy: round(cell["value"], 2) for policy, cell in cells.items() if cell["value"] is not None}
+    if len(set(shown.values())) < 2:
+        return frozenset()
+    pick = max if higher_is_better(next(iter(cells.values()))) else min
+    return frozenset(policy for policy, value in shown.items() if value == pick(shown.values()))
 
 
-def _overhead(summary: Mapping[str, Any], policy: str) -> Text:
+def overhead(summary: Mapping[str, Any], policy: str) -> float | None:
+    """Median milliseconds that a policy adds to benign traffic; of its kinds the slowest."""
     values = [
-        cell["value"]
+        float(cell["value"])
         for cell in summary["cells"]
         if cell["policy"] == policy and cell["metric"] == "overhead_ms_p50" and cell["value"] is not None
         and cell["group"] is None and family_of(cell["attack"]) is Family.BENIGN
     ]  # fmt: skip
-    return Text(f"{max(values):.1f}" if values else "-")
+    return max(values, default=None)
+
+
+def render(summary: Mapping[str, Any], console: Console) -> None:
+    """Print the table of a run and how to read it."""
+    glyphs = ASCII if console.options.ascii_only else Glyphs()
+    found = headline_cells(summary)
+    policies, attacks = axes(found)
+    rows = Column("policy", None, [Text(policy) for policy in policies])
+    milliseconds = [overhead(summary, policy) for policy in policies]
+    time = Column("added ms", None, [Text(glyphs.none if ms is None else f"{ms:.1f}") for ms in milliseconds])
+
+    def columns(chosen: Sequence[str], intervals: bool) -> list[Column]:
+        return [_column(found, policies, attack, intervals, glyphs) for attack in chosen]
+
+    tables: list[list[Column]] = []
+    families = [[a for a in attacks if family_of(a) is family] for family in Family]
+    for block in _blocks([family for family in families if family], lambda c, i: columns(c, i), rows, time, console):
+        tables.append(block)
+    _print(console, Text.assemble((summary["run"]["data"]["name"], "bold"), f", seed {summary['run']['seed']}"))
+    for line in _warnings(summary):
+        for part in textwrap.wrap(line, console.width):
+            _print(console, Text(part, style="bold"))
+    for table in tables:
+        console.print()
+        for text in _lines(rows, table, glyphs):
+            _print(console, text)
+    console.print()

@@ -139,7 +139,7 @@ class SelectionDefense(Defense):
         """
 
 
-DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense)  # type: ignore[type-abstract]
+DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense)
 
 
 def build(name: str, parameters: Mapping[str, Any] | None = None) -> Defense:

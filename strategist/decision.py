@@ -51,7 +51,7 @@ class Decision:
         served: Positions of the candidates that were handed out, in order.
         missing: How many documents fewer than k were served although the base had more.
         milliseconds: By stage: `embed`, `fetch`, `sense`, `plan`, `defend`, `total`.
-        errors: What failed, by component, and what the failure mode made of it.
+        errors: What failed, by component (a signal as `signal NAME`), and what the failure mode made of it.
         mode: "enforced", "shadow" (recorded, nothing changed) or "passive" (policy none).
         at: Unix seconds.
     """

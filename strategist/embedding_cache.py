@@ -236,6 +236,7 @@ class EmbeddingCache(Embeddings):
             (owner,) = connection.execute("SELECT value FROM about WHERE name = 'fingerprint'").fetchone() or ("",)
             if owner != self.fingerprint:
                 raise sqlite3.DatabaseError("the file belongs to another model")
+            connection.execute("SELECT 1 FROM vectors LIMIT 1")
         except BaseException:
             connection.close()
             raise

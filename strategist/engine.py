@@ -16,20 +16,22 @@ from functools import lru_cache
 from typing import Any
 
 from langchain_core.documents import Document
+from langchain_core.runnables import RunnableConfig
 
 from defenses import Defense, QueryDefense, Resources, Selection, SelectionDefense, build
 from sentinel.evidence import Evidence
 from sentinel.manifest import Stage
+from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
-from sentinel.vocabulary import Candidate, Request, Vector
+from sentinel.vocabulary import MAX_K, Candidate, Request, Vector
 from strategist.decision import Decision, Outcome
-from strategist.plan import DefensePlan
+from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy
-from strategist.sources import Run, Source
+from strategist.sources import Source
 
 
 class FailureMode(StrEnum):
-    """What becomes of a request when a policy or a defense raises."""
+    """What becomes of a request when a policy, a defense or the embedding model raises."""
 
     CLOSED = "closed"
     """Nothing is served."""
@@ -73,7 +75,7 @@ class Engine:
         sentinel: What senses.
         policy: What plans.
         resources: What defenses draw from.
-        on_error: What happens when a policy or a defense raises.
+        on_error: What happens when a policy, a defense or the embedding model raises.
         shadow: Record the decision and serve what the base serves.
         config_hash: Written into every decision.
     """
@@ -85,48 +87,57 @@ class Engine:
     shadow: bool = False
     config_hash: str = ""
 
-    def run(self, request: Request, source: Source, run: Run = None) -> tuple[list[Document], Decision]:
+    def run(
+        self, request: Request, source: Source, config: RunnableConfig | None = None
+    ) -> tuple[list[Document], Decision]:
         """Serve one request.
 
         Args:
             request: Who asks what.
             source: Where candidates come from.
-            run: LangChain's callbacks of this run.
+            config: What the base is called with: LangChain's callbacks of this run, and the configurable.
 
         Returns:
             The documents, at most `request.k`, and the decision.
+
+        Raises:
+            Exception: Whatever the base itself raises.
         """
-        flow = self._flow(request, source.prefix_stable)
+        config = config or {}
+        flow = self._flow(request, source)
         answer: Any = None
-        while True:
+        while not isinstance(ask := _step(flow, answer), tuple):
             try:
-                ask = flow.send(answer)
-            except StopIteration as done:
-                result: tuple[list[Document], Decision] = done.value
-                return result
-            if isinstance(ask, _Embed):
-                answer = source.embed(ask.query)
-            elif isinstance(ask, _Fetch):
-                answer = source.fetch(ask.query, ask.vector, ask.k, run)
-            else:
-                answer = source.own(ask.query, ask.k, run)
+                if isinstance(ask, _Embed):
+                    answer = source.embed(ask.query)
+                elif isinstance(ask, _Fetch):
+                    answer = source.fetch(ask.query, ask.vector, ask.k, config)
+                else:
+                    answer = source.own(ask.query, ask.k, config)
+            except Exception as error:  # the flow knows what to make of it
+                answer = error
+        return ask
 
-    async def arun(self, request: Request, source: Source, run: Run = None) -> tuple[list[Document], Decision]:
+    async def arun(
+        self, request: Request, source: Source, config: RunnableConfig | None = None
+    ) -> tuple[list[Document], Decision]:
         """Serve one request without blocking the event loop: what computes runs in a worker thread."""
-        flow = self._flow(request, source.prefix_stable)
+        config = config or {}
+        flow = self._flow(request, source)
         answer: Any = None
-        while True:
-            ask = await asyncio.to_thread(_step, flow, answer)
-            if isinstance(ask, tuple):
-                return ask
-            if isinstance(ask, _Embed):
-                answer = await source.aembed(ask.query)
-            elif isinstance(ask, _Fetch):
-                answer = await source.afetch(ask.query, ask.vector, ask.k, run)
-            else:
-                answer = await source.aown(ask.query, ask.k, run)
+        while not isinstance(ask := await asyncio.to_thread(_step, flow, answer), tuple):
+            try:
+                if isinstance(ask, _Embed):
+                    answer = await source.aembed(ask.query)
+                elif isinstance(ask, _Fetch):
+                    answer = await source.afetch(ask.query, ask.vector, ask.k, config)
+                else:
+                    answer = await source.aown(ask.query, ask.k, config)
+            except Exception as error:
+                answer = error
+        return ask
 
-    def _flow(self, request: Request, prefix_stable: bool) -> _Flow:
+    def _flow(self, request: Request, source: Source) -> _Flow:
         decision = Decision(request, self.policy.manifest.name, self.config_hash)
         clock = _Clock(decision)
         decision.mode = "shadow" if self.shadow else "enforced"
@@ -138,10 +149,10 @@ class Engine:
             decision.served = tuple(range(len(documents)))
             return documents, clock.finish()
         try:
-            vector = yield _Embed(request.query)
+            vector = yield from self._embedded(decision, request.query)
             clock.lap("embed")
             evidence = Evidence(request, vector, (), self.sentinel.corpus)
-            decision.profile = self.sentinel.sense_query(evidence)
+            _sensed(decision, self.sentinel.sense_query(evidence))
             clock.lap("sense")
             decision.plan = self._planned(
                 decision, lambda: self.policy.before_retrieval(request, decision.profile), DefensePlan()
@@ -150,13 +161,16 @@ class Engine:
             query = self._rewritten(decision, evidence)
             clock.lap("defend")
             if query != request.query:
-                vector = yield _Embed(query)
+                vector = yield from self._embedded(decision, query)
                 clock.lap("embed")
-            candidates: tuple[Candidate, ...] = yield _Fetch(query, vector, request.k * decision.plan.overfetch)
+            wanted = min(request.k * decision.plan.overfetch, MAX_K)
+            candidates: tuple[Candidate, ...] = yield _Fetch(query, vector, wanted)
             clock.lap("fetch")
             decision.fetched = len(candidates)
+            candidates = self._described(decision, source, candidates, vector)
+            clock.lap("embed")
             evidence = evidence.with_candidates(candidates)
-            decision.profile = self.sentinel.sense_context(evidence, decision.profile)
+            _sensed(decision, self.sentinel.sense_context(evidence, decision.profile))
             clock.lap("sense")
             plan = decision.plan
             decision.plan = self._planned(
@@ -167,11 +181,12 @@ class Engine:
             clock.lap("defend")
         except _Halt:
             if self.on_error is FailureMode.CLOSED and not self.shadow:
+                decision.missing = min(request.k, decision.fetched)
                 return [], clock.finish()
             base_serves = True
         else:
             untouched = query == request.query and len(kept) == len(candidates) and not replaced
-            base_serves = self.shadow or (untouched and not prefix_stable)
+            base_serves = self.shadow or (untouched and not source.prefix_stable)
         if base_serves:
             documents = yield _Own(request.query, request.k)
             clock.lap("fetch")
@@ -182,11 +197,28 @@ class Engine:
         served = [_copy(candidates[i].document, replaced.get(i)) for i in decision.served]
         return served, clock.finish()
 
+    def _embedded(self, decision: Decision, query: str) -> Generator[_Ask, Any, Vector | None]:
+        try:
+            vector: Vector | None = yield _Embed(query)
+        except Exception as error:  # without a vector the base can still be asked, and text signals measured
+            self._fail(decision, "embeddings", error)
+            return None
+        return vector
+
+    def _described(
+        self, decision: Decision, source: Source, candidates: tuple[Candidate, ...], vector: Vector | None
+    ) -> tuple[Candidate, ...]:
+        try:
+            return source.described(candidates, vector)
+        except Exception as error:
+            self._fail(decision, "embeddings", error)
+            return candidates
+
     def _planned(self, decision: Decision, plan: Callable[[], DefensePlan], otherwise: DefensePlan) -> DefensePlan:
         try:
             chosen = plan()
             for planned in chosen.defenses:
-                _built(planned.name, tuple(sorted(planned.parameters.items())))
+                _defense(planned)
         except Exception as error:  # whatever a policy raises, the failure mode decides
             self._fail(decision, f"policy {self.policy.manifest.name}", error)
             return otherwise
@@ -198,7 +230,7 @@ class Engine:
             raise _Halt from error
 
     def _defenses(self, plan: DefensePlan, *stages: Stage) -> list[Defense]:
-        built = [_built(d.name, tuple(sorted(d.parameters.items()))) for d in plan.defenses]
+        built = [_defense(planned) for planned in plan.defenses]
         return [defense for stage in stages for defense in built if defense.manifest.stage is stage]
 
     def _rewritten(self, decision: Decision, evidence: Evidence) -> str:
@@ -220,17 +252,18 @@ class Engine:
             name = defense.manifest.name
             try:
                 selection = defense.select(evidence, decision.profile, self.resources)
-                _check(selection, kept)
+                left = _checked(selection, kept)
             except Exception as error:
                 self._fail(decision, name, error)
                 continue
-            dropped = tuple((i, selection.dropped.get(i, "")) for i in kept if i not in selection.keep)
-            decision.outcomes.append(Outcome(name, len(kept), len(selection.keep), dropped))
+            still = set(left)
+            dropped = tuple((i, selection.dropped.get(i, "")) for i in kept if i not in still)
+            decision.outcomes.append(Outcome(name, len(kept), len(left), dropped))
             replaced.update(selection.replaced)
             if dropped:
-                kept = selection.keep
+                kept = left
                 evidence = evidence.keep(kept)
-        return kept, {i: text for i, text in replaced.items() if i in kept}
+        return kept, {i: replaced[i] for i in kept if i in replaced}
 
 
 class _Clock:
@@ -254,10 +287,22 @@ class _Clock:
 def _step(flow: _Flow, answer: Any) -> _Ask | tuple[list[Document], Decision]:
     # StopIteration cannot cross a future, so the result is handed over as a value.
     try:
-        return flow.send(answer)
+        return flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
     except StopIteration as done:
         result: tuple[list[Document], Decision] = done.value
         return result
+
+
+def _sensed(decision: Decision, profile: RiskProfile) -> None:
+    decision.profile = profile
+    decision.errors |= {f"signal {name}": f"{error}; missing" for name, error in profile.failed.items()}
+
+
+def _defense(planned: PlannedDefense) -> Defense:
+    try:
+        return _built(planned.name, tuple(sorted(planned.parameters.items())))
+    except TypeError:  # a list among the parameters: nothing to remember it by
+        return build(planned.name, planned.parameters)
 
 
 @lru_cache(maxsize=512)
@@ -265,11 +310,13 @@ def _built(name: str, parameters: tuple[tuple[str, Any], ...]) -> Defense:
     return build(name, dict(parameters))
 
 
-def _check(selection: Selection, kept: tuple[int, ...]) -> None:
+def _checked(selection: Selection, kept: tuple[int, ...]) -> tuple[int, ...]:
     """A defense may only take away: what it keeps is a subset of what it was given, in the same order."""
     wanted = set(selection.keep)
-    if selection.keep != tuple(i for i in kept if i in wanted):
+    left = tuple(i for i in kept if i in wanted)  # plain integers, whatever numpy gave the defense
+    if selection.keep != left:
         raise ValueError("the selection is not an ordered subset of the candidates")
+    return left
 
 
 def _copy(document: Document, text: str | None = None) -> Document:

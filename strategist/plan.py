@@ -68,7 +68,7 @@ class DefensePlan:
             later,
             defenses=(*kept, *changed.values()),
             overfetch=max(self.overfetch, later.overfetch),
-            removed={**self.removed, **later.removed},
+            removed={n: why for n, why in {**self.removed, **later.removed}.items() if n not in later.names},
         )
 
     def record(self) -> list[dict[str, Any]]:

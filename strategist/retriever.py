@@ -188,7 +188,7 @@ class DefendedRetriever(BaseRetriever):
                 warnings.warn(f"a decision sink failed: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
         if decision.mode != "enforced" or self.attach == "none":
             return documents
-        note = {"decision_id": decision.id}
+        note: dict[str, Any] = {"decision_id": decision.id}
         if self.attach == "full":
             note |= {"decision": decision.record()}
         for document in documents:  # copies: the engine made them for this request

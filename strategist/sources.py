@@ -18,7 +18,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore, VectorStoreRetriever
 
 from sentinel.corpus import SAMPLE_SIZE, CorpusProfile
@@ -76,7 +76,7 @@ def _sync(run: Run) -> Run:
     return run.get_sync() if isinstance(run, AsyncCallbackManagerForRetrieverRun) else run
 
 
-def _config(run: Run) -> dict[str, Any]:
+def _config(run: Run) -> RunnableConfig:
     return {} if run is None else {"callbacks": run.get_child()}
 
 

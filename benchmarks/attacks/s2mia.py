@@ -40,7 +40,7 @@ class S2Mia(Attack):
 
     def score(self, session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
         """BLEU in [0, 1] of what the ideal reader answers."""
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
 
         facts = session.asks[0].facts
         answer = clipped(continuation(facts["half"], served[0]))

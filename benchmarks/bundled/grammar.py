@@ -28,11 +28,12 @@ from pathlib import Path
 from random import Random
 
 FOLDER = Path(__file__).parent
-RECORD_FILES = ("records_health.txt", "records_care.txt", "records_law.txt", "records_money.txt", "records_work.txt")
-REFERENCE_FILES = ("reference_health.txt", "reference_rules.txt", "reference_places.txt", "reference_things.txt")
+RECORD_FILES = tuple(f"records_{name}.txt" for name in ("health", "patients", "care", "law", "money", "work"))
+REFERENCE_FILES = tuple(f"reference_{name}.txt" for name in ("health", "rules", "places", "customs", "things"))
 
 _SPIN = re.compile(r"\[([^\[\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
+_SPACES = re.compile(r" +(?=[ ,;])")
 
 
 @dataclass
@@ -156,7 +157,7 @@ def fill(template: str, values: dict[str, str], rng: Random) -> str:
     Returns:
         The finished text.
     """
-    text = _SLOT.sub(lambda match: values[match.group(1)], spin(template, rng))
+    text = _SPACES.sub("", _SLOT.sub(lambda match: values[match.group(1)], spin(template, rng))).strip()
     return text[:1].upper() + text[1:]
 
 

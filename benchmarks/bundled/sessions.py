@@ -76,11 +76,12 @@ def drilldown(document: Document, world: World, rng: Random) -> list[Question]:
     return found
 
 
-def misspell(text: str, rng: Random) -> str:
+def misspell(text: str, spare: str, rng: Random) -> str:
     """Put two or three typing errors into a text, in words of five letters and more.
 
     Args:
         text: a question.
+        spare: words, usually the subject's name, that are mistyped in fewer than half of the cases.
         rng: the source of choices.
 
     Returns:
@@ -88,6 +89,9 @@ def misspell(text: str, rng: Random) -> str:
     """
     tokens = text.split(" ")
     places = [i for i, token in enumerate(tokens) if len(token) > 4 and token.isalpha()]
+    if rng.random() < 0.6:
+        names = words(spare)
+        places = [i for i in places if tokens[i].lower() not in names]
     for i in rng.sample(places, min(len(places), rng.randint(2, 3))):
         token, at = tokens[i], rng.randint(1, len(tokens[i]) - 3)
         tokens[i] = rng.choice((
@@ -146,7 +150,7 @@ def hard(kind: str, document: Document, rng: Random) -> str | None:
     if kind == "case":
         return case(document, rng)
     if kind == "typo":
-        return misspell(open_question(document, ask, rng).text, rng)
+        return misspell(open_question(document, ask, rng).text, document.subject, rng)
     if kind == "excerpt":
         part = excerpt(document, rng)
         form = rng.choice(_EXCERPT_FORMS)

@@ -16,7 +16,7 @@ def over_targets(cell: Cell, statistic: Callable[[Floats, Floats], float]) -> Es
     pairs = [(s.values["score"], s.member) for s in cell.samples if s.values.get("score") is not None]
     scores = np.array([score for score, _ in pairs], dtype=np.float64)
     members = np.array([member for _, member in pairs], dtype=bool)
-    places = np.unique(scores, return_inverse=True)[1]
+    places = np.unique(scores, return_inverse=True)[1].astype(np.float64)
 
     def resampled(index: NDArray[np.intp]) -> float:
         return statistic(*bins(places[index], members[index]))

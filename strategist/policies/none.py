@@ -11,7 +11,9 @@ from strategist.policies import Policy, PolicyManifest
 class NonePolicy(Policy):
     """Serves what the bare retriever serves, and attaches nothing: the yardstick of every comparison."""
 
-    manifest = PolicyManifest(name="none", summary="no defense; exactly the bare retriever", passive=True, baseline=True)
+    manifest = PolicyManifest(
+        name="none", summary="no defense; exactly the bare retriever", passive=True, baseline=True
+    )
 
     def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
         """Nothing."""

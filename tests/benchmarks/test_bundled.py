@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.bundled import DATA, FROZEN_SEED, generate, write
 from benchmarks.bundled.documents import ngrams, words
+from benchmarks.bundled.grammar import Kind, load, used_slots
 from benchmarks.bundled.questions import overlap
 from benchmarks.bundled.sessions import HARD_KINDS
 
@@ -240,3 +241,20 @@ def test_poison_states_the_wrong_answer_only(seed: int) -> None:
                 assert row["short_incorrect"] in text
                 assert row["short_correct"].lower() not in text.lower()
         assert row["hotflip"] is None
+
+
+@pytest.mark.parametrize("kind", [*load("records"), *load("reference")], ids=lambda kind: kind.name)
+def test_grammar_is_sound(kind: Kind) -> None:
+    slots = {name for name, _ in kind.slots}
+    people = {name for name, spec in kind.slots if spec == "@person"}
+    wordings = [*kind.titles, *kind.openings, *kind.closings, *kind.pads, *(w for b in kind.blocks for w in b.wordings)]
+    for ask in kind.asks:
+        assert ask.slot in slots
+        assert len(ask.opens) >= 2
+        assert ask.yes_no
+        assert len(ask.claims) >= 2
+        assert all("{v}" in text for text in ask.yes_no + ask.claims)
+    questions = [text for ask in kind.asks for text in ask.opens + ask.yes_no + ask.claims]
+    for name in {name for text in wordings + questions for name in used_slots(text)} - {"v"}:
+        assert name in slots or name.rpartition("_")[0] in people, name
+    assert all(len(block.wordings) >= 2 for block in kind.blocks)

@@ -78,7 +78,7 @@ def options(query, with_query, with_corpus):
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(found=contents(), seed=st.integers(0, 99), **SETTINGS)
 def test_shuffling_changes_no_surviving_content(name, found, seed, query, with_query, with_corpus):
     shuffled = list(found)
@@ -88,7 +88,7 @@ def test_shuffling_changes_no_surviving_content(name, found, seed, query, with_q
 
 
 @pytest.mark.parametrize("name", DUPLICATE_SAFE)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(found=contents(), copies=st.lists(st.integers(0, 11), max_size=4), **SETTINGS)
 def test_exact_duplicates_change_no_surviving_content(name, found, copies, query, with_query, with_corpus):
     more = found + [found[i] for i in copies if i < len(found)]

@@ -43,7 +43,7 @@ def test_a_query_without_3_grams_hides_nothing(query):
 
 def test_look_alike_letters_do_not_help():
     query = "the patient was seen in the clinic on a cold day in march"
-    assert keep(query, [query.replace("a", "а")]) == ()
+    assert keep(query, [query.replace("e", "е")]) == ()
 
 
 def test_every_copy_goes():

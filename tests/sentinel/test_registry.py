@@ -35,7 +35,7 @@ Alias = Component
 @pytest.fixture
 def package(tmp_path, monkeypatch, request):
     """An empty package on disk, of a name that no other test uses, and a function that adds modules to it."""
-    name = "plugged_" + str(abs(hash(request.node.name)))
+    name = "package_of_" + request.node.name.partition("[")[0]
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)

@@ -136,6 +136,7 @@ def test_many_texts_are_looked_up_in_several_selects(tmp_path: Path) -> None:
     np.testing.assert_array_equal(got, unit_rows(expected(texts)))
 
 
+@pytest.mark.slow
 def test_threads_and_processes_at_once(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     code = f"""
 import sys, warnings; sys.path.insert(0, {str(Path(__file__).parent)!r}); warnings.simplefilter("error")

@@ -1,0 +1,221 @@
+"""`sentinel-bench perf`: how long a request takes bare and defended, as ratios within one run.
+
+The corpus is made of the bundled passages' words, shuffled into documents of their length, with random vectors around
+the passages' own: timing needs realistic sizes, not realistic answers. The embedding model that embeds each query is
+the real one, since it is most of what a bare request costs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import Runnable, RunnableConfig
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.attacks import rng
+from benchmarks.attacks.mba import mask
+from benchmarks.data import Dataset, load
+from defenses import Resources, SeededRandomSource
+from sentinel.errors import ConfigurationError
+from strategist import DefendedRetriever
+from strategist.embeddings import embed_array
+from strategist.stores.faiss import FaissStore
+
+SUBJECTS = ["bare", "none", "rules", "always_on"]
+K = 5
+WARM_UP = 20
+CLIENTS = 8
+"""Concurrent clients of the throughput figure."""
+MIXED_ATTACKS = 0.1
+"""Share of membership probes in mixed traffic."""
+
+Report = Callable[[str, int, int], None]
+
+
+def sizes(text: str, full: bool) -> list[int]:
+    """Corpus sizes from a comma-separated list.
+
+    Raises:
+        ConfigurationError: Something in it is no whole number of at least 100.
+    """
+    try:
+        found = [int(part.strip().replace("_", "")) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = []
+    if not found or min(found) < 100:
+        raise ConfigurationError(f"--docs {text!r}: give whole numbers of at least 100, comma-separated")
+    return sorted({*found, 1_000_000} if full else {*found})
+
+
+def corpus(data: Dataset, vectors: NDArray[np.float32], size: int, seed: int) -> tuple[list[Document], NDArray[Any]]:
+    """Documents and unit vectors, shape (size, d): the bundled ones first, then look-alikes.
+
+    Args:
+        data: The bundled data set.
+        vectors: Unit vectors of its passages, shape (n, d).
+        size: How many documents.
+        seed: Of the look-alikes.
+    """
+    draw, noise = rng(seed, "perf", str(size)), np.random.default_rng([seed, size])
+    passages = data.passages[:size]
+    texts = [p.text for p in passages]
+    vocabulary = [word for text in texts for word in text.split()]
+    lengths = [len(text.split()) for text in texts]
+    more = size - len(texts)
+    texts += [" ".join(draw.choices(vocabulary, k=draw.choice(lengths))) for _ in range(more)]
+    near = vectors[noise.integers(0, len(vectors), more)]
+    shifted = near + noise.standard_normal(near.shape, dtype=np.float32) * np.float32(0.8 / np.sqrt(vectors.shape[1]))
+    rows = np.concatenate([vectors[: len(passages)], shifted]).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return [Document(id=str(i), page_content=text) for i, text in enumerate(texts)], rows
+
+
+def traffic(data: Dataset, kind: str, requests: int, seed: int) -> list[str]:
+    """Distinct queries: benign ones, and in mixed traffic a share of membership probes."""
+    draw = rng(seed, "perf", kind)
+    benign = [query.text for query in data.queries]
+    # A query repeated word for word would be served from a cache: each is made a new one by a harmless suffix.
+    queries = [f"{draw.choice(benign)} ({i})" for i in range(requests)]
+    if kind == "mixed":
+        for i in draw.sample(range(requests), round(MIXED_ATTACKS * requests)):
+            shown, _, _ = mask(draw.choice(data.membership).text, draw)
+            queries[i] = f"Predict what stands behind each mask. {shown}"
+    return queries
+
+
+def subject(name: str, store: FaissStore, seed: int) -> Runnable[str, list[Document]]:
+    """The retriever that is timed."""
+    if name == "bare":
+        return store.as_retriever(search_kwargs={"k": K})
+    resources = Resources(random=SeededRandomSource(seed))
+    return DefendedRetriever.wrap(store.as_retriever(search_kwargs={"k": K}), policy=name, k=K, resources=resources)
+
+
+def measure(
+    model: Embeddings, subjects: Sequence[str], docs: Sequence[int], requests: int, seed: int, report: Report
+) -> dict[str, Any]:
+    """Time every subject on every corpus.
+
+    Subjects take turns request by request, so that a change of the machine's speed meets all of them alike; each
+    sees the same queries in the same order.
+
+    Returns:
+        What `perf.json` holds.
+    """
+    data = load("bundled")
+    names = ["bare", *(name for name in subjects if name != "bare")]
+    vectors = embed_array(model, [p.text for p in data.passages])
+    cells: list[dict[str, Any]] = []
+    rounds = len(docs) * 2 * 2
+    done = 0
+    for size in docs:
+        documents, rows = corpus(data, vectors, size, seed)
+        for index in ("flat", "hnsw"):
+            report(f"building {index} of {size:,}", done, rounds)
+            store = FaissStore(model, index=index)
+            store.add_vectors(documents, rows)
+            runners = {name: subject(name, store, seed) for name in names}
+            for kind in ("benign", "mixed"):
+                report(f"{size:,} documents, {index}, {kind}", done, rounds)
+                queries = traffic(data, kind, WARM_UP + requests, seed)
+                times = _turns(runners, queries)
+                where = {"docs": size, "index": index, "k": K, "clients": 1, "traffic": kind}
+                cells += _latencies(times, where)
+                done += 1
+                if kind == "benign":
+                    cells += _throughput(runners, queries, {**where, "clients": CLIENTS})
+            del store, runners
+            gc.collect()
+    cells.append(
+        {"subject": "process", "docs": max(docs), "index": "", "k": K, "clients": 1, "traffic": "", "metric": "rss_mb"}
+        | {"value": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)}
+    )
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    return {"schema": 1, "requests": requests, "seed": seed, "machine": machine, "cells": cells}
+
+
+def _config(i: int) -> RunnableConfig:
+    return {"configurable": {"client_id": f"client-{i % 50}"}}
+
+
+def _turns(runners: dict[str, Runnable[str, list[Document]]], queries: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Milliseconds by subject, shape (requests,), warm-up left out.
+
+    Each subject's query gets a mark of its own: the store remembers vectors of its last queries, and whoever came
+    second would be served from that memory.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    order = list(runners)
+    for i, query in enumerate(queries):
+        for turn in range(len(order)):
+            name = order[(i + turn) % len(order)]
+            start = time.perf_counter()
+            runners[name].invoke(f"{query} {order.index(name)}", _config(i))
+            times[name].append((time.perf_counter() - start) * 1e3)
+    return {name: np.array(found[WARM_UP:]) for name, found in times.items()}
+
+
+def _latencies(times: dict[str, NDArray[Any]], where: dict[str, Any]) -> list[dict[str, Any]]:
+    cells = []
+    for name, found in times.items():
+        values = {
+            "p50_ms": np.percentile(found, 50),
+            "p95_ms": np.percentile(found, 95),
+            "ratio_to_bare_p50": np.percentile(found, 50) / np.percentile(times["bare"], 50),
+            "ratio_to_bare_p95": np.percentile(found, 95) / np.percentile(times["bare"], 95),
+            # Paired by query: what is left when the same query's bare time is taken away.
+            "overhead_ms_p50": np.median(found - times["bare"]),
+        }
+        cells += [{"subject": name, **where, "metric": m, "value": round(float(v), 4)} for m, v in values.items()]
+    return cells
+
+
+def _throughput(
+    runners: dict[str, Runnable[str, list[Document]]], queries: Sequence[str], where: dict[str, Any]
+) -> list[dict[str, Any]]:
+    cells = []
+    for number, (name, runner) in enumerate(runners.items()):
+        asked = [f"{query} t{number}" for query in queries]
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            start = time.perf_counter()
+            list(pool.map(runner.invoke, asked, map(_config, range(len(asked)))))
+            spent = time.perf_counter() - start
+        value = round(len(asked) / spent, 2)
+        cells.append({"subject": name, **where, "metric": "throughput_qps", "value": value})
+    return cells
+
+
+def render(result: dict[str, Any], console: Console) -> None:
+    """Print p50, p95 and ratios, one row for each subject and corpus."""
+    rows: dict[tuple[int, str, str, str], dict[str, float]] = {}
+    for cell in result["cells"]:
+        if cell["subject"] != "process":
+            key = (cell["docs"], cell["index"], cell["traffic"], cell["subject"])
+            rows.setdefault(key, {})[cell["metric"]] = cell["value"]
+    columns = ("p50_ms", "p95_ms", "overhead_ms_p50", "ratio_to_bare_p50", "ratio_to_bare_p95", "throughput_qps")
+    table = Table(box=box.SIMPLE_HEAD, title=f"{result['requests']} requests a figure, k = {K}", title_justify="left")
+    for name in ("docs", "index", "traffic", "subject"):
+        table.add_column(name)
+    for name in ("p50\nms", "p95\nms", "added\nms", "p50 /\nbare", "p95 /\nbare", f"per s,\n{CLIENTS} clients"):
+        table.add_column(name, justify="right")
+    last: tuple[int, str, str] | None = None
+    for (docs, index, kind, name), found in rows.items():
+        same = last == (docs, index, kind)
+        last = (docs, index, kind)
+        shown = ("", "", "") if same else (f"{docs:,}", index, kind)
+        figures = (f"{found[c]:.2f}" if c in found else "-" for c in columns)
+        table.add_row(*shown, name, *figures)
+    console.print(table)
