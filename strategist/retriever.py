@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,7 +24,15 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
-from pydantic import ConfigDict, Field, InstanceOf, PrivateAttr
+from pydantic import (
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from defenses import Resources
 from sentinel.corpus import CorpusProfile
@@ -38,6 +48,7 @@ from strategist.sources import Source, source_for
 Sink = Callable[[Decision], None]
 EVENT = "sentinel_decision"
 _CALLER_KEYS = ("client_id", "tenant", "trust")
+_OURS = (__name__, "pydantic.", "langchain_core.")
 
 
 class Caller(NamedTuple):
@@ -57,7 +68,8 @@ class DefendedRetriever(BaseRetriever):
 
     Attributes:
         base: A LangChain vector store, retriever, or runnable from text to documents.
-        k: How many documents to serve; None for the base's own number.
+        k: How many documents to serve; None for the base's own number. A base that does not tell its number is then
+            called as it is, and what is dropped cannot be replaced.
         policy: Name of a policy, or a policy.
         embeddings: The base's embedding model where the base does not show it.
         profile: Corpus statistics, or the folder of a saved `CorpusProfile`; None takes what the base can tell.
@@ -72,13 +84,13 @@ class DefendedRetriever(BaseRetriever):
         clock: Monotonic seconds; replaced where time is simulated.
 
     Raises:
-        ConfigurationError: Unknown policy, impossible k, or a base that is none of the above.
+        ConfigurationError: Unknown policy or option, an impossible value, or a base that is none of the above.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     base: Any
-    k: int | None = Field(None, ge=1, le=MAX_K)
+    k: int | None = Field(None, ge=1, le=MAX_K, strict=True)
     policy: str | InstanceOf[Policy] = "rules"
     embeddings: Embeddings | None = None
     profile: InstanceOf[CorpusProfile] | Path | None = None
@@ -101,12 +113,19 @@ class DefendedRetriever(BaseRetriever):
         Raises:
             ConfigurationError: An option is unknown or impossible.
         """
-        for name in options:
-            if name not in cls.model_fields:
-                raise unknown_name("option", name, [f for f in cls.model_fields if f != "base"])
-        if options.get("k") is not None and not (isinstance(options["k"], int) and 1 <= options["k"] <= MAX_K):
-            raise ConfigurationError(f"k must be a whole number from 1 to {MAX_K:,}, not {options['k']!r}")
         return cls(base=base, **options)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_our_words(cls, options: Any, handler: ModelWrapValidatorHandler[DefendedRetriever]) -> DefendedRetriever:
+        try:
+            return handler(options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "options"
+            if first["type"] == "extra_forbidden":
+                raise unknown_name("option", name, [f for f in cls.model_fields if f != "base"]) from None
+            raise ConfigurationError(f"{name} = {first['input']!r:.80}: {first['msg']}") from None
 
     def model_post_init(self, context: Any, /) -> None:
         """Build what requests share. Runs once; nothing here changes afterwards."""
@@ -143,12 +162,12 @@ class DefendedRetriever(BaseRetriever):
             DataError: The query is empty or too long, or `k` or `trust` is out of range.
         """
         caller, config = split_caller(config)
-        return super().invoke(input, config, **kwargs, caller=caller)
+        return super().invoke(input, config, **kwargs, caller=caller, configurable=config["configurable"])
 
     async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query without blocking the event loop. See `invoke`."""
         caller, config = split_caller(config)
-        return await super().ainvoke(input, config, **kwargs, caller=caller)
+        return await super().ainvoke(input, config, **kwargs, caller=caller, configurable=config["configurable"])
 
     def _get_relevant_documents(
         self,
@@ -157,8 +176,10 @@ class DefendedRetriever(BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
         caller: Caller | None = None,
+        configurable: Mapping[str, Any] | None = None,
     ) -> list[Document]:
-        documents, decision = self._engine.run(self._request(query, k, caller), self._source, run_manager)
+        config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
+        documents, decision = self._engine.run(self._request(query, k, caller), self._source, config)
         if run_manager.handlers and decision.mode != "passive":
             dispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
         return self._finish(documents, decision)
@@ -170,10 +191,14 @@ class DefendedRetriever(BaseRetriever):
         run_manager: AsyncCallbackManagerForRetrieverRun,
         k: int | None = None,
         caller: Caller | None = None,
+        configurable: Mapping[str, Any] | None = None,
     ) -> list[Document]:
-        documents, decision = await self._engine.arun(self._request(query, k, caller), self._source, run_manager)
+        config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
+        documents, decision = await self._engine.arun(self._request(query, k, caller), self._source, config)
         if run_manager.handlers and decision.mode != "passive":
             await adispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
+        if self.sinks:  # they may wait for a disk
+            return await asyncio.to_thread(self._finish, documents, decision)
         return self._finish(documents, decision)
 
     def _request(self, query: str, k: int | None, caller: Caller | None) -> Request:
@@ -192,7 +217,7 @@ class DefendedRetriever(BaseRetriever):
         if self.attach == "full":
             note |= {"decision": decision.record()}
         for document in documents:  # copies: the engine made them for this request
-            document.metadata["sentinel"] = note
+            document.metadata["sentinel"] = dict(note)
         return documents
 
 
@@ -223,5 +248,15 @@ def _warn_uncalibrated() -> None:
     warnings.warn(
         "no calibration given: the shipped defaults are in use, fitted on the bundled data set and not on this corpus",
         UncalibratedWarning,
-        stacklevel=4,
+        stacklevel=_outside(),
     )
+
+
+def _outside() -> int:
+    """How many frames `warnings.warn` has to go up from the caller of this to stand in the user's own code."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
+        frame = frame.f_back
+        level += 1
+    return level

@@ -10,11 +10,10 @@ import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
@@ -23,11 +22,10 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore, Vector
 
 from sentinel.corpus import SAMPLE_SIZE, CorpusProfile
 from sentinel.errors import ConfigurationError
-from sentinel.vocabulary import Candidate, Vector, unit
+from sentinel.vocabulary import MAX_K, Candidate, Vector, unit
 from strategist.embeddings import fingerprint
 from strategist.stores.faiss import FaissStore
 
-Run = CallbackManagerForRetrieverRun | AsyncCallbackManagerForRetrieverRun | None
 DEFAULT_K = 4
 """LangChain's own default for a retriever that was given none."""
 
@@ -36,7 +34,7 @@ class Source(ABC):
     """What the engine asks for.
 
     Attributes:
-        k: How many documents the base serves unless told otherwise.
+        k: How many documents the base serves unless told otherwise; `MAX_K` where it does not say.
         prefix_stable: True if the first k of a longer list are exactly what the base serves for k.
     """
 
@@ -48,36 +46,32 @@ class Source(ABC):
         """Unit vector of a query, or None where the base embeds out of sight."""
 
     @abstractmethod
-    def fetch(self, query: str, vector: Vector | None, k: int, run: Run) -> tuple[Candidate, ...]:
+    def fetch(self, query: str, vector: Vector | None, k: int, config: RunnableConfig) -> tuple[Candidate, ...]:
         """Up to `k` candidates, best first."""
 
     @abstractmethod
-    def own(self, query: str, k: int, run: Run) -> list[Document]:
+    def own(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """The base's own answer, by the base's own call."""
 
     async def aembed(self, query: str) -> Vector | None:
         """See `embed`; in a worker thread unless the base has a native form."""
         return await asyncio.to_thread(self.embed, query)
 
-    async def afetch(self, query: str, vector: Vector | None, k: int, run: Run) -> tuple[Candidate, ...]:
+    async def afetch(self, query: str, vector: Vector | None, k: int, config: RunnableConfig) -> tuple[Candidate, ...]:
         """See `fetch`."""
-        return await asyncio.to_thread(self.fetch, query, vector, k, _sync(run))
+        return await asyncio.to_thread(self.fetch, query, vector, k, config)
 
-    async def aown(self, query: str, k: int, run: Run) -> list[Document]:
+    async def aown(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """See `own`."""
-        return await asyncio.to_thread(self.own, query, k, _sync(run))
+        return await asyncio.to_thread(self.own, query, k, config)
+
+    def described(self, candidates: tuple[Candidate, ...], vector: Vector | None) -> tuple[Candidate, ...]:
+        """The candidates with the vectors that the search itself did not bring, where they can be had."""
+        return candidates
 
     def profile(self) -> CorpusProfile | None:
         """Statistics of the corpus where the base can tell them without reading all of it, else None."""
         return None
-
-
-def _sync(run: Run) -> Run:
-    return run.get_sync() if isinstance(run, AsyncCallbackManagerForRetrieverRun) else run
-
-
-def _config(run: Run) -> RunnableConfig:
-    return {} if run is None else {"callbacks": run.get_child()}
 
 
 class FaissSource(Source):
@@ -87,37 +81,48 @@ class FaissSource(Source):
         store: The store.
         retriever: The retriever that the user wrapped around it, if any; its own call serves `own`.
         search: Its search arguments; only `k` and `filter` occur here.
+        exact: Overrules what the store says of its index.
     """
 
-    def __init__(self, store: FaissStore, retriever: Runnable[Any, Any] | None, search: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        store: FaissStore,
+        retriever: Runnable[Any, Any] | None,
+        search: dict[str, Any],
+        exact: bool | None = None,
+    ) -> None:
         self.store = store
         self.retriever = retriever
         self.filter = search.get("filter")
         self.k = int(search.get("k", DEFAULT_K))
-        self.prefix_stable = store.exact
+        self.prefix_stable = store.exact if exact is None else exact
 
     def embed(self, query: str) -> Vector | None:
         """The store's own query vector, from its cache if it was just computed."""
-        return unit(self.store.embed_query(query))
+        return self.store.embed_query(query)
 
-    def fetch(self, query: str, vector: Vector | None, k: int, run: Run) -> tuple[Candidate, ...]:
-        """Search by vector."""
+    async def aembed(self, query: str) -> Vector | None:
+        """The same through the model's own asynchronous form."""
+        return await self.store.aembed_query(query)
+
+    def fetch(self, query: str, vector: Vector | None, k: int, config: RunnableConfig) -> tuple[Candidate, ...]:
+        """Search by vector; without one, the base's own call."""
         if vector is None:
-            return ()
+            return tuple(Candidate(i, document) for i, document in enumerate(self.own(query, k, config)))
         hits = self.store.search(vector, k, filter=self.filter)
         return tuple(Candidate(i, hit.document, hit.similarity, hit.vector) for i, hit in enumerate(hits))
 
-    def own(self, query: str, k: int, run: Run) -> list[Document]:
+    def own(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """The wrapped retriever's call, or the store's plain similarity search."""
         if self.retriever is not None:
-            documents: list[Document] = self.retriever.invoke(query, _config(run), k=k)
+            documents: list[Document] = self.retriever.invoke(query, config, k=k)
             return documents
         return self.store.similarity_search(query, k=k, filter=self.filter)
 
-    async def aown(self, query: str, k: int, run: Run) -> list[Document]:
+    async def aown(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """The same, asynchronously."""
         if self.retriever is not None:
-            documents: list[Document] = await self.retriever.ainvoke(query, _config(run), k=k)
+            documents: list[Document] = await self.retriever.ainvoke(query, config, k=k)
             return documents
         return await self.store.asimilarity_search(query, k=k, filter=self.filter)
 
@@ -165,7 +170,7 @@ class RunnableSource(Source):
 
     Its search type, filters and thresholds are honoured because its own call is what is made; over-fetching goes
     through its `k`, as an argument where its signature takes one, else as a field of a copy. A base that has
-    neither is served with what it returns.
+    neither is served with what it returns. For the base's own number of documents its own call is left as it is.
 
     Args:
         base: The retriever.
@@ -176,10 +181,8 @@ class RunnableSource(Source):
     def __init__(self, base: Runnable[Any, Any], embeddings: Embeddings | None, exact: bool) -> None:
         self.base = base
         self.prefix_stable = exact
+        self.k = _own_number(base)
         self._cache = None if embeddings is None else VectorCache(embeddings)
-        search = getattr(base, "search_kwargs", None)
-        fixed = search.get("k") if isinstance(search, dict) else getattr(base, "k", None)
-        self.k = fixed if isinstance(fixed, int) else DEFAULT_K
 
     def embed(self, query: str) -> Vector | None:
         """The query's unit vector if the model is known."""
@@ -189,44 +192,81 @@ class RunnableSource(Source):
         """The same through the model's own asynchronous form."""
         return None if self._cache is None else unit(await self._cache.embeddings.aembed_query(query))
 
-    def _call(self, k: int, asynchronous: bool) -> tuple[Runnable[Any, Any], dict[str, Any]]:
+    def _call(self, k: int) -> tuple[Runnable[Any, Any], dict[str, Any]]:
         """The runnable to call, and the arguments that make it return `k`."""
-        if isinstance(self.base, BaseRetriever):
-            name = "_aget_relevant_documents" if asynchronous else "_get_relevant_documents"
-            taken = inspect.signature(getattr(type(self.base), name)).parameters
-            if "k" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        if isinstance(self.base, BaseRetriever) and k != self.k:
+            if _takes_k(type(self.base)._get_relevant_documents):
                 return self.base, {"k": k}
-            if "k" in type(self.base).model_fields and k != getattr(self.base, "k", None):
+            if "k" in type(self.base).model_fields:
                 return self.base.model_copy(update={"k": k}), {}
         return self.base, {}
 
-    def own(self, query: str, k: int, run: Run) -> list[Document]:
-        """The base's own call."""
-        base, arguments = self._call(k, asynchronous=False)
-        return list(base.invoke(query, _config(run), **arguments))
+    def _answer(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
+        base, arguments = self._call(k)
+        return list(base.invoke(query, config, **arguments))
 
-    async def aown(self, query: str, k: int, run: Run) -> list[Document]:
-        """The base's own asynchronous call."""
-        base, arguments = self._call(k, asynchronous=True)
-        return list(await base.ainvoke(query, _config(run), **arguments))
+    async def _aanswer(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
+        base, arguments = self._call(k)
+        if arguments and not _takes_k(type(self.base)._aget_relevant_documents):  # type: ignore[attr-defined]
+            # Only the synchronous form takes a number, and both are to return the same.
+            return await asyncio.to_thread(self._answer, query, k, config)
+        return list(await base.ainvoke(query, config, **arguments))
 
-    def fetch(self, query: str, vector: Vector | None, k: int, run: Run) -> tuple[Candidate, ...]:
-        """The base's own call for `k`, with vectors from the cache."""
-        return self._candidates(self.own(query, k, run), vector)
+    def own(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
+        """The base's own call, cut to `k` if that is not its own number and it does not take one."""
+        documents = self._answer(query, k, config)
+        return documents if k == self.k else documents[:k]
 
-    async def afetch(self, query: str, vector: Vector | None, k: int, run: Run) -> tuple[Candidate, ...]:
+    async def aown(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """The same, asynchronously."""
-        documents = await self.aown(query, k, run)
-        return await asyncio.to_thread(self._candidates, documents, vector)
+        documents = await self._aanswer(query, k, config)
+        return documents if k == self.k else documents[:k]
 
-    def _candidates(self, documents: Sequence[Document], query: Vector | None) -> tuple[Candidate, ...]:
-        vectors: list[Vector | None] = [None] * len(documents)
-        if self._cache is not None:
-            vectors = self._cache.vectors([document.page_content for document in documents])
+    def fetch(self, query: str, vector: Vector | None, k: int, config: RunnableConfig) -> tuple[Candidate, ...]:
+        """The base's own call for `k`."""
+        return tuple(Candidate(i, document) for i, document in enumerate(self._answer(query, k, config)))
+
+    async def afetch(self, query: str, vector: Vector | None, k: int, config: RunnableConfig) -> tuple[Candidate, ...]:
+        """The same, asynchronously."""
+        return tuple(Candidate(i, document) for i, document in enumerate(await self._aanswer(query, k, config)))
+
+    def described(self, candidates: tuple[Candidate, ...], vector: Vector | None) -> tuple[Candidate, ...]:
+        """The candidates with vectors from the cache, and their similarities."""
+        if self._cache is None:
+            return candidates
+        vectors = self._cache.vectors([candidate.text for candidate in candidates])
         return tuple(
-            Candidate(i, document, _cosine(query, vector), vector)
-            for i, (document, vector) in enumerate(zip(documents, vectors, strict=True))
+            Candidate(candidate.position, candidate.document, _cosine(vector, own), own)
+            for candidate, own in zip(candidates, vectors, strict=True)
         )
+
+
+def _takes_k(method: Callable[..., Any]) -> bool:
+    taken = inspect.signature(method).parameters
+    return "k" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values())
+
+
+_SEARCHES = {
+    "similarity": "similarity_search",
+    "similarity_score_threshold": "similarity_search_with_relevance_scores",
+    "mmr": "max_marginal_relevance_search",
+}
+
+
+def _own_number(base: Runnable[Any, Any]) -> int:
+    """How many documents a base serves unless told otherwise; `MAX_K` where it does not say."""
+    said: object = None
+    if isinstance(base, VectorStoreRetriever):
+        search = getattr(base.vectorstore, _SEARCHES.get(base.search_type, "similarity_search"))
+        said = base.search_kwargs.get("k", _default_k(search))
+    elif isinstance(base, BaseRetriever):
+        said = getattr(base, "k", _default_k(base._get_relevant_documents))
+    return said if isinstance(said, int) and 1 <= said <= MAX_K else MAX_K
+
+
+def _default_k(method: Callable[..., Any]) -> object:
+    parameter = inspect.signature(method).parameters.get("k")
+    return None if parameter is None else parameter.default
 
 
 def _cosine(query: Vector | None, vector: Vector | None) -> float | None:
@@ -247,13 +287,17 @@ def source_for(base: object, embeddings: Embeddings | None = None, exact: bool |
         ConfigurationError: `base` is none of these.
     """
     if isinstance(base, FaissStore):
-        return FaissSource(base, None, {})
+        return FaissSource(base, None, {}, exact)
     if isinstance(base, VectorStore):
         base = base.as_retriever()
     plain = type(base) is VectorStoreRetriever and base.search_type == "similarity"
-    if plain and isinstance(base, VectorStoreRetriever) and isinstance(base.vectorstore, FaissStore):
-        if set(base.search_kwargs) <= {"k", "filter"}:
-            return FaissSource(base.vectorstore, base, base.search_kwargs)
+    if (
+        isinstance(base, VectorStoreRetriever)
+        and isinstance(base.vectorstore, FaissStore)
+        and plain
+        and set(base.search_kwargs) <= {"k", "filter"}
+    ):
+        return FaissSource(base.vectorstore, base, base.search_kwargs, exact)
     if not isinstance(base, Runnable):
         raise ConfigurationError(
             f"cannot wrap {type(base).__name__}: give a LangChain vector store, retriever or runnable"
