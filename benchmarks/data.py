@@ -42,7 +42,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class PoisonTarget:
-    """A question and the texts planted to have it answered falsely."""
+    """A question and the texts planted to have it answered falsely.
+
+    `gold` is for questions that do not stand in the data set, as those of `benchmarks.generated`.
+    """
 
     query_id: str
     question: str
@@ -53,6 +56,7 @@ class PoisonTarget:
     incorrect: str | None = None
     short_correct: str | None = None
     short_incorrect: str | None = None
+    gold: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,16 @@ class Dataset:
     def query_by_id(self) -> dict[str, Query]:
         """Benign questions by id."""
         return {query.id: query for query in self.queries}
+
+    @cached_property
+    def interrogated(self) -> tuple[MembershipTarget, ...]:
+        """Membership targets that come with yes/no questions."""
+        return tuple(target for target in self.membership if target.questions)
+
+    @cached_property
+    def hotflipped(self) -> tuple[PoisonTarget, ...]:
+        """Poison targets that come with documents optimised against a retriever."""
+        return tuple(target for target in self.poison if target.hotflip)
 
     @cached_property
     def hash(self) -> str:
@@ -264,11 +278,17 @@ def _poison(path: Path) -> Iterator[PoisonTarget]:
                 natural=tuple(row["natural"] or ()),
                 natural_short=tuple(row.get("natural_short") or ()),
                 hotflip=tuple(row.get("hotflip") or ()),
-                correct=row.get("correct"),
-                incorrect=row.get("incorrect"),
-                short_correct=row.get("short_correct"),
-                short_incorrect=row.get("short_incorrect"),
+                correct=_answer(row, "correct"),
+                incorrect=_answer(row, "incorrect"),
+                short_correct=_answer(row, "short_correct"),
+                short_incorrect=_answer(row, "short_incorrect"),
             )
+
+
+def _answer(row: Mapping[str, Any], key: str) -> str | None:
+    """An answer as text: years and counts stand as numbers in some data sets."""
+    value = row.get(key)
+    return None if value is None else str(value)
 
 
 def _membership(path: Path) -> Iterator[MembershipTarget]:

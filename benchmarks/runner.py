@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableConfig
 
 from benchmarks.attacks import ATTACKS, Attack, Family, Planted, Served, Session, rng
 from benchmarks.data import Dataset
+from benchmarks.frozen import frozen_vectors
 from benchmarks.runfolder import SPLIT, SUMMARY, RunFolder
 from benchmarks.samples import Sample
 from benchmarks.splits import split
@@ -23,6 +24,7 @@ from sentinel import __version__
 from sentinel.errors import ConfigurationError, DataError
 from sentinel.vocabulary import MAX_K
 from strategist import Decision, DefendedRetriever
+from strategist.embeddings import fingerprint
 from strategist.policies import Policy, build_policy
 
 BATCH = 50
@@ -221,7 +223,8 @@ def execute(
 def _embedded(data: Dataset, jobs: Sequence[_Job], model: Embeddings, report: Report) -> KnownEmbeddings:
     passages = [p.text for p in data.passages] + [item.text for job in jobs for item in job.planted]
     queries = [ask.query for job in jobs for session in job.sessions for ask in session.asks]
-    return KnownEmbeddings(model, passages, queries, lambda done, total: report("embedding", done, total))
+    known = frozen_vectors(data, fingerprint(model))
+    return KnownEmbeddings(model, passages, queries, known, lambda done, total: report("embedding", done, total))
 
 
 def run_sessions(
@@ -229,8 +232,8 @@ def run_sessions(
 ) -> Iterator[Sample]:
     """Ask every session's questions of a defended retriever over one corpus.
 
-    A session is one client; its questions arrive about a minute apart on a simulated clock. An exception makes the
-    session an error, with the rest of the run unharmed.
+    A session is one client, unless an ask names another; its questions arrive about a minute apart on a simulated
+    clock. An exception makes the session an error, with the rest of the run unharmed.
     """
     clock = Clock()
     decisions: list[Decision] = []
@@ -244,7 +247,7 @@ def run_sessions(
     )
     for session in sessions:
         arrivals = rng(seed, "arrivals", session.id)
-        config: RunnableConfig = {"configurable": {"client_id": session.client or session.id}}
+        client = session.client or session.id
         served: list[list[Served]] = []
         decisions.clear()
         error = None
@@ -252,6 +255,7 @@ def run_sessions(
         try:
             for ask in session.asks:
                 clock.now += arrivals.expovariate(1 / 60)
+                config: RunnableConfig = {"configurable": {"client_id": ask.client or client}}
                 documents = retriever.invoke(ask.query, config)
                 served.append(
                     [Served(str(d.id), d.page_content, world.planted.get(str(d.id))) for d in documents]

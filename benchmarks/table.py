@@ -108,6 +108,14 @@ def render(summary: Mapping[str, Any], console: Console) -> None:
     """Print the table of a run and how to read it."""
     glyphs = ASCII if console.options.ascii_only else Glyphs()
     found = headline_cells(summary)
+    encoded = str(summary["run"]["data"]["name"]).encode(console.encoding, "replace").decode(console.encoding)
+    name = "".join(character if character.isprintable() else "?" for character in encoded)
+    _print(console, Text.assemble((name, "bold"), f", seed {summary['run']['seed']}"))
+    if summary["run"].get("limit"):
+        _print(console, Text(f"A trial: at most {summary['run']['limit']:,} sessions an attack. No result.", "bold"))
+    if not found:
+        _print(console, Text("This run has no figures.", "dim"))
+        return
     policies, attacks = axes(found)
     milliseconds = [overhead(summary, policy) for policy in policies]
     cells = [Text(glyphs.none if ms is None else f"{ms:.1f}") for ms in milliseconds]
@@ -118,11 +126,6 @@ def render(summary: Mapping[str, Any], console: Console) -> None:
 
     families = [[attack for attack in attacks if family_of(attack) is family] for family in Family]
     tables = layout(policies, [family for family in families if family], make, time, console.width)
-    encoded = str(summary["run"]["data"]["name"]).encode(console.encoding, "replace").decode(console.encoding)
-    name = "".join(character if character.isprintable() else "?" for character in encoded)
-    _print(console, Text.assemble((name, "bold"), f", seed {summary['run']['seed']}"))
-    if summary["run"].get("limit"):
-        _print(console, Text(f"A trial: at most {summary['run']['limit']:,} sessions an attack. No result.", "bold"))
     for table in tables:
         console.print()
         for line in lines(policies, table, glyphs, console.width):
@@ -132,7 +135,7 @@ def render(summary: Mapping[str, Any], console: Console) -> None:
     legend = notes(found, attacks, glyphs, any(shown), not all(shown), bool(time))
     indent = max(len(label) for label, _ in legend) + 2
     for label, what in legend:
-        for number, part in enumerate(textwrap.wrap(what, max(30, console.width - indent))):
+        for number, part in enumerate(textwrap.wrap(what, max(20, console.width - indent), break_on_hyphens=False)):
             start = (label if number == 0 else "").ljust(indent)
             _print(console, Text.assemble(start, (part, "dim")))
 
@@ -203,7 +206,7 @@ def _column(found: Cells, policies: Sequence[str], attack: str, intervals: bool,
         if marked:
             worse = (policy, attack) in found and worse_than_none(found[policy, attack], reference)
             text.append(f" {WORSE}" if worse else "  ", style="bold red")
-    return Column(tuple(re.findall(r"@?[^-_@]+[-_]*|.", attack)), family, cells)
+    return Column(tuple(re.findall(r"@?[^-_@]+[-_]*(?:[^-_@]{1,2}$)?|.", attack)), family, cells)
 
 
 def _style(cell: Mapping[str, Any], policy: str, best: bool) -> str:

@@ -28,15 +28,22 @@ class KnownEmbeddings(Embeddings):
         model: The model; its vectors are cached on disk by content.
         passages: Everything that the run will store.
         queries: Everything that the run will search for.
+        known: Vectors of passages that need not be embedded.
         progress: Called with (done, total) while texts are embedded.
     """
 
     def __init__(
-        self, model: Embeddings, passages: Sequence[str], queries: Sequence[str], progress: Progress | None = None
+        self,
+        model: Embeddings,
+        passages: Sequence[str],
+        queries: Sequence[str],
+        known: Mapping[str, NDArray[np.float32]] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.fingerprint = fingerprint(model)
         self.model = EmbeddingCache(model, progress=progress, cache_queries=True)
-        self._passages = _table(passages, self.model.embed_array)
+        self._passages = dict(known or {})
+        self._passages.update(_table([p for p in passages if p not in self._passages], self.model.embed_array))
         self._queries = _table(queries, self.model.embed_queries)
 
     def array(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -4,6 +4,8 @@ from defenses.base import (
     DEFENSES,
     Defense,
     DefenseManifest,
+    Framed,
+    PromptDefense,
     QueryDefense,
     RandomSource,
     Resources,
@@ -12,12 +14,19 @@ from defenses.base import (
     SelectionDefense,
     SystemRandomSource,
     build,
+    frame,
 )
+from defenses.ledger import BudgetLedger, Charge, MemoryLedger
 
 __all__ = [
     "DEFENSES",
+    "BudgetLedger",
+    "Charge",
     "Defense",
     "DefenseManifest",
+    "Framed",
+    "MemoryLedger",
+    "PromptDefense",
     "QueryDefense",
     "RandomSource",
     "Resources",
@@ -26,4 +35,5 @@ __all__ = [
     "SelectionDefense",
     "SystemRandomSource",
     "build",
+    "frame",
 ]

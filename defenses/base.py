@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from defenses.resources import RandomSource as RandomSource
+from defenses.resources import Resources as Resources
+from defenses.resources import SeededRandomSource as SeededRandomSource
+from defenses.resources import SystemRandomSource as SystemRandomSource
 from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Manifest, Need, Stage
@@ -36,49 +39,6 @@ class DefenseManifest(Manifest):
     cost: Cost = Cost.MICROSECONDS
     guarantee: str = "none"
     baseline: bool = False
-
-
-@runtime_checkable
-class RandomSource(Protocol):
-    """Where a randomised defense draws from."""
-
-    def for_request(self, request: Request) -> random.Random:
-        """A generator for one request."""
-
-
-class SystemRandomSource:
-    """Draws from the operating system's cryptographic source: what production uses."""
-
-    def for_request(self, request: Request) -> random.Random:
-        """A generator that cannot be predicted or repeated."""
-        return random.SystemRandom()
-
-
-@dataclass(frozen=True)
-class SeededRandomSource:
-    """Repeatable draws that depend on the seed and the request alone: what the benchmark uses, never production.
-
-    Attributes:
-        seed: The run's seed.
-    """
-
-    seed: int
-
-    def for_request(self, request: Request) -> random.Random:
-        """The same generator for the same request in the same run, whatever was asked before it."""
-        key = f"{self.seed}\x1f{request.client_id}\x1f{request.time}\x1f{request.query}"
-        return random.Random(key.encode("utf-8", "surrogatepass"))
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a defense may use besides the evidence.
-
-    Attributes:
-        random: Where it draws from.
-    """
-
-    random: RandomSource = field(default_factory=SystemRandomSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +95,54 @@ class SelectionDefense(Defense):
         Args:
             evidence: The request and the candidates that earlier defenses left, in order.
             profile: The Sentinel's reading; its arrays run over *all* candidates, by position.
+            resources: Sources of randomness, and the ledger.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """Documents made ready for a prompt.
+
+    Attributes:
+        documents: One text for each document, in the same order.
+        system: What the system prompt has to say of them; "" where there is nothing to say.
+    """
+
+    documents: tuple[str, ...]
+    system: str = ""
+
+    @property
+    def context(self) -> str:
+        """The documents as one text, for the variable of a prompt template."""
+        return "\n\n".join(self.documents)
+
+
+class PromptDefense(Defense):
+    """Decides how documents stand in the prompt. What it gives goes to the generator, never back to the client."""
+
+    @abstractmethod
+    def frame(self, documents: Sequence[str], request: Request, resources: Resources) -> Framed:
+        """Frame documents for the generator; as many come out as went in, in the same order.
+
+        Args:
+            documents: The texts to be served, or what an earlier prompt defense made of them.
+            request: Who asks what.
             resources: Sources of randomness.
         """
+
+
+def frame(
+    defenses: Sequence[PromptDefense], documents: Sequence[str], request: Request, resources: Resources
+) -> Framed:
+    """Apply prompt defenses one after another; the system texts stand under each other, the last applied first.
+
+    A reader meets the outermost frame first, which is the last one put on.
+    """
+    framed = Framed(tuple(documents))
+    for defense in defenses:
+        outer = defense.frame(framed.documents, request, resources)
+        framed = Framed(outer.documents, "\n\n".join(part for part in (outer.system, framed.system) if part))
+    return framed
 
 
 DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense)

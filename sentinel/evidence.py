@@ -9,7 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
+from sentinel.observation import Observation, observe
+from sentinel.sketch import document_key
 from sentinel.text import RunFinder, words
 from sentinel.vocabulary import Candidate, Request, Vector
 
@@ -23,12 +26,14 @@ class Evidence:
         query_vector: Unit vector of shape (d,), or None where the base embeds out of sight.
         candidates: Best first; empty at the query stage.
         corpus: Statistics of the corpus, or None if it was never scanned.
+        history: What the client did before this request, or None where no history is kept.
     """
 
     request: Request
     query_vector: Vector | None = None
     candidates: tuple[Candidate, ...] = ()
     corpus: CorpusProfile | None = None
+    history: ClientState | None = None
 
     def with_candidates(self, candidates: Sequence[Candidate]) -> Evidence:
         """The same request over other candidates (a fresh view; nothing derived is carried over)."""
@@ -86,3 +91,30 @@ class Evidence:
         """Cosine similarity of every pair of candidates, shape (n, n), or None without vectors."""
         vectors = self.vectors
         return None if vectors is None else vectors @ vectors.T
+
+    @cached_property
+    def ranking(self) -> tuple[int, ...]:
+        """Indices of the candidates, best first: by similarity where all are known, else as they came."""
+        values = self.similarities
+        if not len(values) or bool(np.isnan(values).any()):
+            return tuple(range(len(self.candidates)))
+        return tuple(int(i) for i in np.argsort(-values, kind="stable"))
+
+    @cached_property
+    def observation(self) -> Observation:
+        """What this request adds to its client's history, over all candidates (see `Observation.served`)."""
+        return observe(
+            self.request.query,
+            self.query_words,
+            self.query_vector,
+            [c.text for c in self.candidates],
+            self.candidate_words,
+            self.ranking,
+            self.request.k,
+            getattr(self.corpus, "idf", None),
+        )
+
+    @cached_property
+    def candidate_keys(self) -> tuple[int, ...]:
+        """The history key of each candidate."""
+        return tuple(document_key(c.text) for c in self.candidates)

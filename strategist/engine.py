@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableConfig
 
 from defenses import Defense, QueryDefense, Resources, Selection, SelectionDefense, build
 from sentinel.evidence import Evidence
+from sentinel.history import ClientState, HistoryStore, client_key
 from sentinel.manifest import Stage
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
@@ -78,6 +79,7 @@ class Engine:
         on_error: What happens when a policy, a defense or the embedding model raises.
         shadow: Record the decision and serve what the base serves.
         config_hash: Written into every decision.
+        history: Where clients' pasts are kept; None keeps none.
     """
 
     sentinel: Sentinel
@@ -86,6 +88,7 @@ class Engine:
     on_error: FailureMode = FailureMode.DEGRADE
     shadow: bool = False
     config_hash: str = ""
+    history: HistoryStore | None = None
 
     def run(
         self, request: Request, source: Source, config: RunnableConfig | None = None
@@ -148,10 +151,11 @@ class Engine:
             decision.fetched = len(documents)
             decision.served = tuple(range(len(documents)))
             return documents, clock.finish()
+        evidence = Evidence(request, None, (), self.sentinel.corpus, self._past(decision))
         try:
             vector = yield from self._embedded(decision, request.query)
             clock.lap("embed")
-            evidence = Evidence(request, vector, (), self.sentinel.corpus)
+            evidence = replace(evidence, query_vector=vector)
             _sensed(decision, self.sentinel.sense_query(evidence))
             clock.lap("sense")
             decision.plan = self._planned(
@@ -180,11 +184,13 @@ class Engine:
             kept, replaced = self._selected(decision, evidence)
             clock.lap("defend")
         except _Halt:
+            self._remember(decision, evidence)
             if self.on_error is FailureMode.CLOSED and not self.shadow:
                 decision.missing = min(request.k, decision.fetched)
                 return [], clock.finish()
             base_serves = True
         else:
+            self._remember(decision, evidence)
             untouched = query == request.query and len(kept) == len(candidates) and not replaced
             base_serves = self.shadow or (untouched and not source.prefix_stable)
         if base_serves:
@@ -223,6 +229,27 @@ class Engine:
             self._fail(decision, f"policy {self.policy.manifest.name}", error)
             return otherwise
         return chosen
+
+    def _past(self, decision: Decision) -> ClientState | None:
+        if self.history is None:
+            return None
+        request = decision.request
+        try:
+            return self.history.load(client_key(request.tenant, request.client_id), request.time)
+        except Exception as error:  # a store that is down makes history missing, visibly
+            decision.errors["history"] = type(error).__name__
+            return None
+
+    def _remember(self, decision: Decision, evidence: Evidence) -> None:
+        """Record what the base would have served: what a defense hides still counts as asked for."""
+        if self.history is None:
+            return
+        request = decision.request
+        try:
+            observation = evidence.observation.served(request.k)
+            self.history.record(client_key(request.tenant, request.client_id), observation, request.time)
+        except Exception as error:  # a record that fails takes no request down
+            decision.errors["history"] = type(error).__name__
 
     def _fail(self, decision: Decision, component: str, error: Exception) -> None:
         decision.errors[component] = f"{type(error).__name__}; {self.on_error.value}"

@@ -30,6 +30,7 @@ from pydantic import (
     InstanceOf,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    SkipValidation,
     ValidationError,
     model_validator,
 )
@@ -37,6 +38,7 @@ from pydantic import (
 from defenses import Resources
 from sentinel.corpus import CorpusProfile
 from sentinel.errors import ConfigurationError, UncalibratedWarning, unknown_name
+from sentinel.history import HistoryStore, MemoryHistory
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K, Request
@@ -81,6 +83,8 @@ class DefendedRetriever(BaseRetriever):
             the whole record, which is **unsafe to forward**: it tells a prober what was hidden.
         resources: What defenses draw from.
         sinks: Called with every decision; an exception in one is warned of and stops nothing.
+        history: Where clients' pasts are kept, a `HistoryStore`; by default one of this retriever's own, in memory.
+            None keeps none: the signals that need it are missing.
         clock: Monotonic seconds; replaced where time is simulated.
 
     Raises:
@@ -101,6 +105,7 @@ class DefendedRetriever(BaseRetriever):
     attach: Literal["id", "none", "full"] = "id"
     resources: InstanceOf[Resources] = Field(default_factory=Resources)
     sinks: Sequence[Sink] = ()
+    history: SkipValidation[HistoryStore | None] = Field(default_factory=MemoryHistory)
     clock: Callable[[], float] = time.monotonic
 
     _engine: Engine = PrivateAttr()
@@ -148,7 +153,7 @@ class DefendedRetriever(BaseRetriever):
         }
         config_hash = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         sentinel = Sentinel(models=models, corpus=corpus)
-        self._engine = Engine(sentinel, policy, self.resources, self.on_error, self.shadow, config_hash)
+        self._engine = Engine(sentinel, policy, self.resources, self.on_error, self.shadow, config_hash, self.history)
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query. See the class for what the run's configurable may say.

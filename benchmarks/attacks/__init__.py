@@ -46,12 +46,14 @@ class Ask:
         gold: Ids of the passages that a benign asker needs; empty for a probe.
         answer: The short answer that the asker hopes for, if known.
         facts: What the attack needs to score the answer.
+        client: Client id of this one question; None for the session's. For attackers who change names.
     """
 
     query: str
     gold: frozenset[str] = frozenset()
     answer: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

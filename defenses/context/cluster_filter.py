@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
+from defenses.context._likeness import TOLERANCE, groups
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, Stage
 from sentinel.profile import RiskProfile
+from sentinel.text import words
 from sentinel.vocabulary import Threat
 
 
@@ -18,33 +20,16 @@ def near_duplicate_groups(cosines: NDArray[np.float32], threshold: float) -> lis
 
     Args:
         cosines: Symmetric matrix of shape (n, n).
-        threshold: Least cosine of an edge.
+        threshold: Least cosine of an edge; up to a rounding error, so that 1.0 finds equal vectors.
     """
-    linked = cosines >= threshold
-    seen: set[int] = set()
-    groups: list[list[int]] = []
-    for start in range(len(linked)):
-        if start in seen:
-            continue
-        group, queue = [], [start]
-        seen.add(start)
-        while queue:
-            at = queue.pop()
-            group.append(at)
-            for other in np.flatnonzero(linked[at]):
-                if int(other) not in seen:
-                    seen.add(int(other))
-                    queue.append(int(other))
-        if len(group) > 1:
-            groups.append(sorted(group))
-    return groups
+    return groups(cosines >= threshold - TOLERANCE)
 
 
 class ClusterFilter(SelectionDefense):
     """Drops every near-duplicate group of at least `least` candidates whose texts differ.
 
-    Several planted documents that push one answer lie closer to each other than honest passages do. Exact copies
-    of one text are no evidence of an attack (the same page crawled twice) and count once.
+    Several planted documents that push one answer lie closer to each other than honest passages do. Copies of
+    one text, word for word, are no evidence of an attack (the same page crawled twice) and count once.
     """
 
     manifest = DefenseManifest(
@@ -67,7 +52,7 @@ class ClusterFilter(SelectionDefense):
             return Selection.all_of(evidence)
         dropped: dict[int, str] = {}
         for group in near_duplicate_groups(cosines, self.threshold):
-            if len({evidence.candidates[i].text for i in group}) >= self.least:
+            if len({words(evidence.candidates[i].text) for i in group}) >= self.least:
                 for i in group:
                     dropped[evidence.candidates[i].position] = f"one of {len(group)} near-duplicates"
         return Selection.without(evidence, dropped)

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
+from defenses.context._echo import echo, may_echo
+from defenses.context._located import sentence_words
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
 from sentinel.signals.question_echo import MIN_WORDS
 from sentinel.vocabulary import Threat
+from sentinel.wording import content_words
+
+LEAST = 3
+"""Content words that a question must have before a sentence of the same words is more than a coincidence."""
 
 
 class EchoFilter(SelectionDefense):
-    """Drops each candidate that holds a large part of the query as one unbroken run.
+    """Drops each candidate that repeats the question, word for word or edited.
 
     Against PoisonedRAG's black-box documents (question + text, arXiv 2402.07867) and every attack that puts the
-    question in front. A pasted excerpt stands in its source as a whole too; that is a membership question and not
-    a poisoned passage, so long queries are left to the retrieval defenses (`longest`).
+    question in front. A passage answers a question; it does not ask it. Two rules:
+
+    * the question stands in it in one piece (`share` of its words in a row);
+    * one of its *sentences* asks the same: it has the form of a question and holds `edited` of the question's
+      content words, in any order, with small differences in spelling, and little else.
+
+    The second catches words swapped, left out, misspelt, and some replaced; a synonym for every word passes, and
+    so does an edited question that neither begins nor ends like one: a heading looks the same.
+    A pasted excerpt stands in its source as a whole too; that is a membership question and not a poisoned passage,
+    so long queries are left to the retrieval defenses (`longest`). In a corpus of questions with their answers
+    (FAQ) both rules hit good passages: calibration measures that, and `edited` = 1 with `share` = 1 is the mildest.
     """
 
     manifest = DefenseManifest(
@@ -25,11 +42,12 @@ class EchoFilter(SelectionDefense):
         summary="drop documents that repeat the question",
         stage=Stage.CONTEXT,
         threats=frozenset({Threat.POISONING, Threat.INJECTION, Threat.JAMMING}),
-        cost=Cost.MICROSECONDS,
+        cost=Cost.MILLISECONDS,
         source="ours, against PoisonedRAG, arXiv 2402.07867",
     )
 
     share: float = Field(0.8, gt=0.0, le=1.0, description="share of the query in one run that is too large")
+    edited: float = Field(0.6, gt=0.0, le=1.0, description="share of its content words in one question of the text")
     longest: int = Field(40, ge=MIN_WORDS, le=1000, description="queries of more words are not looked at")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
@@ -42,4 +60,21 @@ class EchoFilter(SelectionDefense):
             share = evidence.runs.longest(words) / length
             if share >= self.share:
                 dropped[candidate.position] = f"repeats {share:.0%} of the question in one piece"
+            elif (coverage := self._asked(evidence.query_words, candidate.text)) > 0.0:
+                dropped[candidate.position] = f"asks {coverage:.0%} of the question in other words"
         return Selection.without(evidence, dropped)
+
+    def _asked(self, query: tuple[str, ...], text: str) -> float:
+        """The largest share of the question that one sentence of the text asks, if it is too large; else 0."""
+        wanted = content_words(query)
+        if len(wanted) < LEAST:
+            return 0.0
+        beginnings = frozenset(word[:2] for word in wanted)
+        least = math.floor(self.edited * len(beginnings))
+        worst = 0.0
+        for (start, end), found in sentence_words(text):
+            if may_echo(beginnings, found, least):
+                seen = echo(query, found, text[start:end])
+                if seen.asks and seen.coverage >= self.edited and seen.precision >= 0.5:
+                    worst = max(worst, seen.coverage)
+        return worst

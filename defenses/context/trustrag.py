@@ -71,12 +71,44 @@ def tightness(cosines: NDArray[np.float32]) -> float:
     return float((cosines.sum() - np.trace(cosines)) / (n * (n - 1)))
 
 
+def deleted_by_wording(overlap: NDArray[np.float64], limit: float) -> set[int]:
+    """The rows that TrustRAG's n-gram rule deletes, in the order of the rows as published.
+
+    A row not yet deleted goes together with the *first* later row that shares its wording, and every row that
+    shares the wording of the first one so deleted goes as well. Two rows that only share it with a row already
+    deleted stay: the rule is no closure over pairs.
+
+    Args:
+        overlap: ROUGE-L of every pair, shape (n, n).
+        limit: A pair is one above it.
+    """
+    alike = overlap > limit
+    deleted: set[int] = set()
+    first: int | None = None
+    for row in range(len(alike)):
+        if row in deleted:
+            continue
+        partners = np.flatnonzero(alike[row, row + 1 :])
+        if partners.size:
+            deleted |= {row, row + 1 + int(partners[0])}
+            first = row if first is None else first
+        if first is not None and alike[row, first]:
+            deleted.add(row)
+    return deleted
+
+
 class TrustRagStage1(SelectionDefense):
     """The K-means and n-gram filter of TrustRAG (arXiv 2501.00879, stage 1, without its LLM stage 2).
 
-    Two clusters; a cluster whose mean pairwise cosine exceeds `threshold` is dropped (both, if both do). Among the
-    documents of each remaining cluster, *both* members of every pair with ROUGE-L above `rouge` are dropped, as
-    the authors' code does (the port in ADO keeps one of each). One planted document alone has no pair and passes.
+    As the authors' code has it: nothing happens if no pair of candidates has a ROUGE-L above `rouge` (`gate`). Then
+    two clusters; one whose mean pairwise cosine exceeds `threshold` is dropped (both, if both do). Within each
+    remaining cluster *both* members of a pair of like wording are dropped (`deleted_by_wording`; the port in ADO
+    keeps one). A cluster of one document has no mean cosine: beside a tight cluster it is what remains, unless it
+    lies as close to it as its members do; beside a loose one it is dropped itself, and no wording is compared.
+
+    Differences: the candidates' own vectors in place of SimCSE, words without stemming in ROUGE-L, and rows in an
+    order by content, not by rank, since K-means and the n-gram rule depend on it. One planted document alone
+    passes wherever it does not stand alone.
     """
 
     manifest = DefenseManifest(
@@ -91,27 +123,42 @@ class TrustRagStage1(SelectionDefense):
     )
 
     threshold: float = Field(0.88, gt=0.0, le=1.0, description="mean cosine from which a cluster is dropped")
-    rouge: float = Field(0.25, gt=0.0, le=1.0, description="ROUGE-L F1 from which a pair is dropped")
+    rouge: float = Field(0.25, gt=0.0, le=1.0, description="ROUGE-L F1 above which two documents make a pair")
+    gate: bool = Field(True, description="do nothing where no pair of candidates shares its wording")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop what the filter calls planted; keep all where vectors are missing or fewer than two candidates."""
         vectors = evidence.vectors
         if vectors is None or len(vectors) < 2:
             return Selection.all_of(evidence)
-        # K-means depends on the order of its rows: a canonical one makes the outcome independent of the ranking.
-        order = np.lexsort((*vectors.T[:8], *[[c.text for c in evidence.candidates]]))
-        cosines, texts = vectors @ vectors.T, evidence.candidate_words
-        labels = two_clusters(vectors[order])
-        dropped: dict[int, str] = {}
-        for label in (0, 1):
-            members = order[labels == label]
-            tight = tightness(cosines[np.ix_(members, members)])
-            if tight > self.threshold:
-                for i in members:
-                    dropped[evidence.candidates[i].position] = f"cluster of mean cosine {tight:.2f}"
-                continue
-            overlap = rouge_l([texts[i] for i in members])
-            np.fill_diagonal(overlap, 0.0)
-            for row in np.flatnonzero((overlap > self.rouge).any(axis=1)):
-                dropped[evidence.candidates[members[row]].position] = "shares its wording with another"
-        return Selection.without(evidence, dropped)
+        keys = [(c.text, row.tobytes()) for c, row in zip(evidence.candidates, vectors, strict=True)]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        overlap = rouge_l([evidence.candidate_words[i] for i in order])
+        if self.gate and not (np.triu(overlap, 1) > self.rouge).any():
+            return Selection.all_of(evidence)
+        vectors = vectors[order]
+        labels = two_clusters(vectors)
+        parts = [np.flatnonzero(labels == label) for label in (0, 1)]
+        gone = self._gone(vectors @ vectors.T, overlap, parts)
+        return Selection.without(evidence, {evidence.candidates[order[i]].position: why for i, why in gone.items()})
+
+    def _gone(
+        self, cosines: NDArray[np.float32], overlap: NDArray[np.float64], parts: list[NDArray[np.intp]]
+    ) -> dict[int, str]:
+        tight = [tightness(cosines[np.ix_(part, part)]) for part in parts]
+        gone: dict[int, str] = {}
+        for part, mean in zip(parts, tight, strict=True):
+            if mean > self.threshold:
+                gone |= {int(i): f"cluster of mean cosine {mean:.2f}" for i in part}
+        for part, other, mean in zip(parts, parts[::-1], tight[::-1], strict=True):
+            if len(part) == 1 and len(other) > 0:
+                if mean <= self.threshold:
+                    return {int(part[0]): "stands alone in its cluster"}
+                if cosines[part[0], other[0]] > self.threshold:
+                    gone[int(part[0])] = "stands alone beside a tight cluster that it belongs to"
+                return gone
+        for part, mean in zip(parts, tight, strict=True):
+            if mean <= self.threshold:
+                for row in deleted_by_wording(overlap[np.ix_(part, part)], self.rouge):
+                    gone[int(part[row])] = "shares its wording with another"
+        return gone

@@ -47,7 +47,8 @@ class AdoNoise(SelectionDefense):
         similarities = evidence.similarities
         if not np.isfinite(similarities).any():
             return Selection.all_of(evidence)
-        noise = resources.random.for_request(evidence.request).gauss(0.0, noise_scale(self.epsilon, self.delta))
+        generator = resources.random.for_request(evidence.request, self.manifest.name)
+        noise = generator.gauss(0.0, noise_scale(self.epsilon, self.delta))
         threshold = float(np.nanmin(similarities)) + noise
         return Selection.without(
             evidence,

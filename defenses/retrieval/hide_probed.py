@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
+from defenses.retrieval._alignment import OrderFinder
+from defenses.retrieval._copies import with_copies
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
@@ -13,11 +15,15 @@ from sentinel.vocabulary import Threat
 
 
 class HideProbed(SelectionDefense):
-    """Hides each candidate that holds the query's own wording at length.
+    """Hides each candidate that holds the query's own wording at length, with its near-duplicates.
 
-    Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its
-    target, a question does not. A document goes if it shares a run of `run` words with the query, or if it holds
-    `share` of the query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams).
+    Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its target, a
+    question does not. A document goes if it shares a run of `run` words with the query, if it holds `share` of the
+    query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), or if it holds `ordered`
+    of the query's content words in their order and those are at least `words` (a cloze without markers, some words
+    deleted and some substituted, breaks the 3-grams and keeps the order).
+
+    Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
     """
 
     manifest = DefenseManifest(
@@ -33,13 +39,22 @@ class HideProbed(SelectionDefense):
     share: float = Field(0.4, gt=0.0, le=1.0, description="share of the query's 3-grams that is too large")
     grams: int = Field(10, ge=1, le=100, description="3-grams in common below which the share does not count")
 
+    words: int = Field(12, ge=3, le=256, description="content words in order below which `ordered` does not count")
+    ordered: float = Field(0.6, gt=0.0, le=1.0, description="share of the query's content words that is too large")
+    cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
+
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop every candidate that the query copies from."""
         wanted = word_ngrams(evidence.request.query, 3)
-        dropped: dict[int, str] = {}
+        order = OrderFinder(evidence.query_words)
+        hidden: dict[int, str] = {}
         for candidate, words in zip(evidence.candidates, evidence.candidate_words, strict=True):
             common = len(wanted & word_ngrams(candidate.text, 3))
             run = evidence.runs.longest(words)
             if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
-                dropped[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
-        return Selection.without(evidence, dropped)
+                hidden[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
+            elif len(order) >= self.words:
+                matched = order.in_order(words)
+                if matched >= self.words and matched >= self.ordered * len(order):
+                    hidden[candidate.position] = f"the query follows it ({matched} content words in order)"
+        return Selection.without(evidence, with_copies(evidence, hidden, self.cosine))

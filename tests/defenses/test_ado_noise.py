@@ -20,7 +20,7 @@ class Fixed:
     def __init__(self, deviations):
         self.deviations = deviations
 
-    def for_request(self, request):
+    def for_request(self, request, purpose):
         generator = random.Random(0)
         generator.gauss = lambda mean, deviation: mean + self.deviations * deviation
         return generator

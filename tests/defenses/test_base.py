@@ -184,16 +184,17 @@ def test_selection_helpers():
     assert Selection.without(found, {2: "why"}) == Selection((0,), {2: "why"})
 
 
-def test_seeded_draws_depend_on_seed_and_request_alone():
-    def draw(seed=1, **changes):
+def test_seeded_draws_depend_on_seed_request_and_purpose_alone():
+    def draw(seed=1, purpose="noise", **changes):
         request = Request(**{"query": "q", "time": 1.0, **changes})
-        return SeededRandomSource(seed).for_request(request).random()
+        return SeededRandomSource(seed).for_request(request, purpose).random()
 
     assert draw() == draw()
-    assert len({draw(), draw(seed=2), draw(query="p"), draw(client_id="c"), draw(time=2.0)}) == 5
+    changed = [draw(seed=2), draw(query="p"), draw(client_id="c"), draw(time=2.0), draw(purpose="marker")]
+    assert len({draw(), *changed}) == 6
     assert 0 <= draw(query="\ud800 a lone surrogate") < 1
 
 
 def test_production_draws_from_the_operating_system():
     assert isinstance(Resources().random, SystemRandomSource)
-    assert isinstance(Resources().random.for_request(Request("q")), random.SystemRandom)
+    assert isinstance(Resources().random.for_request(Request("q"), "noise"), random.SystemRandom)

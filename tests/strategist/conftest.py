@@ -1,10 +1,20 @@
 """Defenses and signals that exist for one test."""
 
+import warnings
+
 import pytest
 
 from defenses import DEFENSES, DefenseManifest, QueryDefense, SelectionDefense
 from sentinel import SIGNALS, Signal, SignalManifest, Stage, Threat
-from strategist import engine
+from strategist import engine, retriever
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warned_already():
+    """That nothing is calibrated is said once per process: here, and not in whichever test happens to be first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        retriever._warn_uncalibrated()
 
 
 @pytest.fixture

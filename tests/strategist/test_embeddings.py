@@ -160,16 +160,27 @@ async def test_async_does_not_block_the_event_loop(fake: type[FakeModel], tmp_pa
 
 
 def test_a_query_overtakes_the_rest_of_a_bulk_job(fake: type[FakeModel], tmp_path: Path) -> None:
-    model = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))
-    model.embed_query("warm")
-    bulk = threading.Thread(target=model.embed_array, args=(["x" * 9000] * 400,))
-    bulk.start()
-    while len(model._model()._model.batches) < 3:
-        time.sleep(0.001)
-    for _ in range(5):
-        model.embed_query("q")
-    assert bulk.is_alive()
-    bulk.join(30)
+    loaded = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))._model()
+    order: list[str] = []
+
+    def query() -> None:
+        with loaded._in_turn():
+            order.append("query")
+
+    for _ in range(10):
+        order.clear()
+        thread = threading.Thread(target=query)
+        with loaded._in_turn():
+            thread.start()
+            deadline = time.monotonic() + 5
+            # Until the query stands in the queue; without a queue it never does.
+            while not loaded._next.locked():
+                assert time.monotonic() < deadline, "nothing keeps the place of who waits"
+                time.sleep(0.001)
+        with loaded._in_turn():
+            order.append("next batch")
+        thread.join(10)
+        assert order == ["query", "next batch"]
 
 
 def test_the_packaged_weights_are_checked_before_they_load(

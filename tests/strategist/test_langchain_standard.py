@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from langchain_core.retrievers import BaseRetriever
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
@@ -11,10 +10,6 @@ from tests.strategist.world import QUERY, Ranked, faiss, in_memory, planted
 
 
 class TestOverFaiss(RetrieversIntegrationTests):
-    @pytest.fixture(autouse=True)
-    def _quiet(self, recwarn: pytest.WarningsRecorder) -> None:
-        """The first wrap of the process warns that nothing is calibrated."""
-
     @property
     def retriever_constructor(self) -> type[BaseRetriever]:
         return DefendedRetriever

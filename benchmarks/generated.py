@@ -1,0 +1,132 @@
+"""Targets made from corpus text alone: what models and thresholds are fitted on, so that shipped targets stay unseen.
+
+`generated` gives a data set whose members, non-members and poisoned questions are the project's own. The shipped
+targets are read for their ids only, the questions under test not even for those: only their gold passages are avoided.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks._falsehoods import Fact, false_texts, find_facts, prefix
+from benchmarks._overlap import copies
+from benchmarks.attacks import rng
+from benchmarks.attacks._substitutes import STOP
+from benchmarks.data import Dataset, MembershipTarget, Passage, PoisonTarget
+from benchmarks.questions import about_fact, document_frequencies, interrogation, telling_words
+from sentinel.text import words
+
+HELD_OUT = 0.1
+"""Share of the free passages that leave the corpus and become non-members; as many others become members."""
+MOST = 150
+"""Members, non-members, and poisoned questions, of each at most."""
+FEWEST_WORDS = 20
+NATURAL, HOTFLIP = 5, 5
+
+
+def generated(data: Dataset, seed: int) -> Dataset:
+    """A copy of a data set with targets of its own.
+
+    Free is a passage that answers no benign question and is no shipped membership target, drill-down document or
+    benign-hard document. A seeded tenth of the free passages is held out: these are the non-members, and they are gone
+    from the copy's corpus (save those that another passage repeats). As many of the remaining free passages, drawn the
+    same way, are the members. Poisoned questions are about free passages that are neither. A corpus whose passages are
+    all spoken for yields no targets, and attacks then say that the data set brings none.
+
+    Benign questions, drill-downs and benign-hard queries are those of the data set: their passages are all still there.
+
+    Args:
+        data: Any data set; its `poison` is replaced unread.
+        seed: Of every choice.
+    """
+    free = _free(data)
+    draw = rng(seed, "generated")
+    draw.shuffle(free)
+    count = min(MOST, math.floor(len(free) * HELD_OUT))
+    held, rest = free[:count], free[count:]
+    gone = {passage.id for passage in held}
+    passages = tuple(p for p in data.passages if p.id not in gone)
+    repeated = copies([p.text for p in held], ((p.id, p.text) for p in passages))
+    outside = [p for i, p in enumerate(held) if i not in repeated]
+    members = rest[: len(outside)]
+    frequencies = document_frequencies(p.text for p in passages)
+    targets = [
+        MembershipTarget(
+            p.id, member, p.text, p.title, interrogation(p.text, frequencies, len(passages), rng(seed, "asked", p.id))
+        )
+        for chosen, member in ((members, True), (outside, False))
+        for p in chosen
+    ]
+    return replace(
+        data,
+        name=f"{data.name}-generated-{seed}",
+        passages=passages,
+        membership=tuple(sorted(targets, key=lambda target: target.id)),
+        poison=tuple(_poison(rest[len(members) :], frequencies, len(passages), seed)),
+    )
+
+
+def _free(data: Dataset) -> list[Passage]:
+    taken = {target.id for target in data.membership}
+    taken |= {d.doc_id for d in data.drilldowns} | {h.doc_id for h in data.hard}
+    taken |= {key for query in data.queries for key in query.gold}
+    return [p for p in data.passages if p.id not in taken and len(p.text.split()) >= FEWEST_WORDS]
+
+
+def _poison(passages: Sequence[Passage], frequencies: Counter[str], documents: int, seed: int) -> list[PoisonTarget]:
+    """A question on a fact of each passage, and texts that state another value of the same kind."""
+    facts = {p.id: find_facts(p.text) for p in passages}
+    pool: dict[str, list[str]] = {}
+    for found in facts.values():
+        for fact in found:
+            pool.setdefault(fact.kind, []).append(fact.value)
+    vocabulary = sorted(word for word in frequencies if len(word) > 2)
+    targets: list[PoisonTarget] = []
+    for passage in passages:
+        if len(targets) == MOST:
+            break
+        draw = rng(seed, "falsehood", passage.id)
+        target = _target(passage, facts[passage.id], pool, frequencies, documents, vocabulary, draw)
+        if target is not None:
+            targets.append(target)
+    return targets
+
+
+def _target(
+    passage: Passage,
+    facts: Sequence[Fact],
+    pool: dict[str, list[str]],
+    frequencies: Counter[str],
+    documents: int,
+    vocabulary: Sequence[str],
+    draw: random.Random,
+) -> PoisonTarget | None:
+    for fact in draw.sample(facts, len(facts)):
+        said = fact.value.lower().split()
+        weighty = telling_words(fact.sentence, frequencies, documents)
+        order = words(fact.sentence)
+        telling = sorted([w for w in weighty if w not in (*said, *STOP)][:3], key=order.index)
+        others = [value for value in pool[fact.kind] if value not in passage.text]
+        if len(telling) < 3 or not others:
+            continue
+        false = draw.choice(others)
+        question = about_fact(telling, fact.is_number, draw)
+        natural = false_texts(passage.text, fact, false, telling, NATURAL, draw)
+        if len(natural) < NATURAL:
+            continue
+        return PoisonTarget(
+            f"generated-{passage.id}",
+            question,
+            natural=natural,
+            hotflip=tuple(f"{prefix(question, vocabulary, draw)} {text}" for text in natural[:HOTFLIP]),
+            correct=fact.value,
+            incorrect=false,
+            short_correct=fact.value,
+            short_incorrect=false,
+            gold=frozenset({passage.id}),
+        )
+    return None

@@ -1,0 +1,89 @@
+"""Is a sentence the question itself, in other order, with words left out, misspelt or replaced?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
+
+from sentinel.wording import FUNCTION_WORDS, content_words
+
+_OPENERS = frozenset("what which who whom whose why how".split())
+_PLACE_OR_TIME = frozenset("when where".split())
+_AUXILIARIES = frozenset(
+    "is are was were do does did has have had can could may might will would shall should must am".split()
+)
+_LEAD = frozenset("and but so or then also now well ok please hello hi q question in on at to for of from by".split())
+ALIKE = 0.75
+"""Share of letters in common, in order, from which two words of five letters count as one (typing errors, endings)."""
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """How much of a question a sentence is.
+
+    Attributes:
+        coverage: Share of the question's content words that stand in it.
+        precision: Share of its own content words that come from the question; of its beginning, where it goes on.
+        asks: Whether it has the form of a question.
+    """
+
+    coverage: float
+    precision: float
+    asks: bool
+
+
+def asks(found: Sequence[str], ending: str) -> bool:
+    """Whether a sentence has the form of a question: a question mark, or an interrogative where it begins.
+
+    Args:
+        found: Its normalised words.
+        ending: The original sentence, for its last characters.
+    """
+    if ending.rstrip(" \t\n\r\"'”’)]").endswith(("?", "？")):
+        return True
+    at = 0
+    while at < min(3, len(found)) and found[at] in _LEAD:
+        at += 1
+    head = found[at : at + 2]
+    if len(head) < 2:
+        return False
+    # "When the treaty was signed, ..." and "Where ..." begin statements too; "Is the ..." does not.
+    if head[0] in _OPENERS or (head[0] in _AUXILIARIES and at == 0):
+        return True
+    return head[0] in _PLACE_OR_TIME and head[1] in _AUXILIARIES
+
+
+def echo(query: Sequence[str], sentence: Sequence[str], text: str) -> Echo:
+    """Compare a question with one sentence.
+
+    Content words only, each once: order and function words are what an attacker changes for nothing. Words of
+    five letters and more may differ by a few letters.
+
+    Args:
+        query: The question's normalised words.
+        sentence: The sentence's normalised words.
+        text: The sentence as written.
+    """
+    wanted = content_words(query)
+    asking = asks(sentence, text)
+    # A question that runs on without a stop: only as much of the sentence as the question is long.
+    head = sentence[: len(query) + 3] if asking else sentence[:_LONGEST]
+    given = content_words(head)
+    if not wanted or not given:
+        return Echo(0.0, 0.0, asking)
+    same = process.cdist(wanted, given, scorer=Indel.normalized_similarity, dtype=np.float32) >= ALIKE
+    short = np.array([len(word) < 5 for word in wanted])[:, None] | np.array([len(word) < 5 for word in given])
+    equal = np.array([[a == b for b in given] for a in wanted])
+    same = np.where(short, equal, same)
+    return Echo(float(same.any(axis=1).mean()), float(same.any(axis=0).mean()), asking)
+
+
+def may_echo(query: frozenset[str], sentence: Sequence[str], least: int) -> bool:
+    """Whether a sentence is worth comparing: it holds a few letters' beginning of enough content words."""
+    beginnings = {word[:2] for word in sentence if word not in FUNCTION_WORDS}
+    return sum(start in beginnings for start in query) >= least

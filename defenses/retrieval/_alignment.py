@@ -1,0 +1,44 @@
+"""How many of a query's content words stand in a text in the same order, close together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rapidfuzz.distance import LCSseq
+
+from sentinel.wording import FUNCTION_WORDS
+
+MOST_WORDS = 256
+"""Content words of the query that are looked at: work stays bounded, and a longer probe has runs to be seen by."""
+
+
+class OrderFinder:
+    """Counts content words of a fixed query that a text holds in order, gaps and substitutions between them or not.
+
+    The longest common subsequence (Hirschberg 1977; bit-parallel, Hyyroe 2004) of the two sequences of content words,
+    within the best window of the text. Windows are twice as long as the query's sequence and overlap by half, so that
+    a stretch of the query's length lies in one of them as a whole and a long text gathers no matches from all over.
+
+    Args:
+        query: The query's normalised words.
+    """
+
+    def __init__(self, query: Sequence[str]) -> None:
+        self._codes: dict[str, int] = {}
+        self._query = [self._codes.setdefault(w, len(self._codes)) for w in _content(query)[:MOST_WORDS]]
+
+    def __len__(self) -> int:
+        return len(self._query)
+
+    def in_order(self, text: Sequence[str]) -> int:
+        """Words matched, at most `len(self)`; O(len(text) * len(self) / 32)."""
+        size = len(self._query)
+        if not size:
+            return 0
+        coded = [self._codes.get(w, -1) for w in _content(text)]
+        starts = range(0, max(1, len(coded) - size), size)
+        return max(int(LCSseq.similarity(self._query, coded[at : at + 2 * size])) for at in starts)
+
+
+def _content(found: Sequence[str]) -> list[str]:
+    return [w for w in found if w not in FUNCTION_WORDS]

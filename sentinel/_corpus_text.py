@@ -1,0 +1,204 @@
+"""Word statistics of a corpus in tables of fixed size: document frequencies and a bigram model over hashed words.
+
+Every table is a sum over documents, so that scanning in pieces gives exactly what scanning at once gives. Hashing
+(Weinberger et al., 2009) bounds memory whatever the vocabulary; a collision can only make a word look more common.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentinel._passage import Codes, code, passage
+from sentinel.errors import DataError
+
+WORD_BUCKETS = 1 << 17
+PAIR_BUCKETS = 1 << 20
+LENGTH_BINS = 64
+SIZE = 3 * WORD_BUCKETS + PAIR_BUCKETS + LENGTH_BINS
+BACK_OFF = 5.0
+"""Occurrences of a word from which its own successors count as much as the words of the corpus at large."""
+UNSEEN = 0.1
+FREQUENT = 1e-3
+"""Share of all words from which a word is one that holds sentences together."""
+FOREIGN = 0.8
+"""Share of words that no other text has from which a text is of another language."""
+LEAST_TOKENS = 5_000
+LEAST_WORDS = 8
+_VOCABULARY = 300_000
+_TOGETHER = 256
+_SECOND = np.uint32(0x9E3779B1)
+_PAIR = np.uint32(0x85EBCA6B)
+
+
+def _first(codes: Codes) -> NDArray[np.intp]:
+    return (codes & np.uint32(WORD_BUCKETS - 1)).astype(np.intp)
+
+
+def _second(codes: Codes) -> NDArray[np.intp]:
+    return ((codes * _SECOND) >> np.uint32(15)).astype(np.intp)
+
+
+def _pairs(codes: Codes) -> NDArray[np.intp]:
+    mixed = (codes[:-1] * _SECOND) ^ (codes[1:] * _PAIR)
+    return ((mixed ^ (mixed >> np.uint32(13))) & np.uint32(PAIR_BUCKETS - 1)).astype(np.intp)
+
+
+def _length_bin(words: int) -> int:
+    return min(LENGTH_BINS - 1, round(5.0 * math.log2(words + 1)))
+
+
+class TextStatistics:
+    """How often words stand in a corpus, how they follow each other, and how long documents are.
+
+    Not changed once it is made: `with_texts` gives a new one. Compared by identity, so that results can be cached by it.
+
+    Args:
+        documents: How many documents were counted.
+        counts: Shape (`SIZE`,), uint32: two rows of document frequencies (a count-min sketch), occurrences of words,
+            occurrences of pairs, and document lengths in logarithmic bins, one after another.
+    """
+
+    def __init__(self, documents: int = 0, counts: NDArray[np.uint32] | None = None) -> None:
+        counts = np.zeros(SIZE, np.uint32) if counts is None else counts
+        if counts.shape != (SIZE,) or counts.dtype != np.uint32:
+            raise DataError(f"text statistics must be {SIZE:,} whole numbers, not {counts.shape} of {counts.dtype}")
+        self.documents = documents
+        self.counts = counts
+        cuts = np.split(counts, np.cumsum([WORD_BUCKETS] * 3 + [PAIR_BUCKETS]))
+        self._frequency, self._again, self._words, self._pairs, self._lengths = cuts
+        self.idfs = lru_cache(maxsize=8192)(self._idfs)
+        self.surprise = lru_cache(maxsize=8192)(self._surprise)
+        self.salad = lru_cache(maxsize=8192)(self._salad)
+        self._idf_of_word = lru_cache(maxsize=65_536)(self._idf)
+
+    def with_texts(self, texts: Iterable[str]) -> TextStatistics:
+        """The statistics with further documents counted in; each text is read once and not kept."""
+        new = TextStatistics(self.documents, self.counts.copy())
+        waiting: list[Codes] = []
+        for text in texts:
+            # Not through the cache: a scan must not push the passages of live requests out.
+            waiting.append(passage.__wrapped__(text).codes)
+            if len(waiting) == _TOGETHER:
+                new._count(waiting)
+                waiting = []
+        new._count(waiting)
+        return new
+
+    def _count(self, texts: list[Codes]) -> None:
+        if not texts:
+            return
+        distinct = np.concatenate([np.unique(codes) for codes in texts])
+        _add(self._frequency, _first(distinct))
+        _add(self._again, _second(distinct))
+        _add(self._words, _first(np.concatenate(texts)))
+        _add(self._pairs, np.concatenate([_pairs(codes) for codes in texts]))
+        _add(self._lengths, np.array([_length_bin(len(codes)) for codes in texts], dtype=np.intp))
+        self.documents += len(texts)
+
+    @property
+    def tokens(self) -> int:
+        """Words counted, repetitions included."""
+        return int(self._words.sum(dtype=np.int64))
+
+    def idf(self, word: str) -> float:
+        """Inverse document frequency ln((n + 1) / (df + 1/2)) of a normalised word, at least 0."""
+        return self._idf_of_word(code(word))
+
+    def _idf(self, one: int) -> float:
+        return float(self._weights(np.array([one], np.uint32))[0])
+
+    def _weights(self, codes: Codes) -> NDArray[np.float64]:
+        frequency = np.minimum(self._frequency[_first(codes)], self._again[_second(codes)])
+        weights: NDArray[np.float64] = np.maximum(np.log((self.documents + 1) / (frequency + 0.5)), 0.0)
+        return weights
+
+    def _idfs(self, text: str) -> NDArray[np.float64]:
+        """The idf of each word of a text, shape (n,). Cached as `idfs`."""
+        return self._weights(passage(text).codes)
+
+    def _surprise(self, text: str) -> NDArray[np.float64]:
+        """Bits of surprise at each word of a text, shape (n,), its own occurrences left out of the counts.
+
+        Interpolated bigrams (Jelinek and Mercer, 1980): a word after one that was seen c times is predicted by that
+        word's successors with weight c / (c + `BACK_OFF`), by the words of the corpus for the rest. Leaving out what
+        the text itself put into the table makes a planted text no likelier for having been scanned.
+        Cached as `surprise`.
+        """
+        codes = passage(text).codes
+        if not len(codes):
+            return np.zeros(0)
+        place = _first(codes)
+        seen = np.maximum(self._words[place].astype(np.float64) - _own(place), 0.0)
+        alone = (seen + UNSEEN) / (self._total + UNSEEN * _VOCABULARY)
+        likely = alone.copy()
+        if len(codes) > 1:
+            pair = _pairs(codes)
+            before = seen[:-1]
+            together = np.minimum(np.maximum(self._pairs[pair].astype(np.float64) - _own(pair), 0.0), before)
+            trust = before / (before + BACK_OFF)
+            likely[1:] = trust * np.divide(together, before, out=np.zeros_like(before), where=before > 0)
+            likely[1:] += (1.0 - trust) * alone[1:]
+        bits: NDArray[np.float64] = -np.log2(likely)
+        return bits
+
+    def _salad(self, text: str) -> float:
+        """Length of the longest stretch that no grammar holds together, in words. Cached as `salad`.
+
+        In a stretch each rare word counts 1, each of the corpus's frequent words -2, each break by punctuation or
+        a pair of words that some other text has too -1; the largest sum over all stretches counts (Kadane). Running
+        text comes to a handful: it cannot go on for ten words without "of" or a comma. Optimised tokens can. The
+        frequent words are the corpus's own, whatever its language; a text of which hardly a word is known is of
+        another language and not judged.
+
+        Returns:
+            At least 0; NaN where the corpus or the text is too small, or the text of another language.
+        """
+        read = passage(text)
+        codes = read.codes
+        if len(codes) < LEAST_WORDS or self._total < LEAST_TOKENS:
+            return math.nan
+        place = _first(codes)
+        seen = np.maximum(self._words[place].astype(np.float64) - _own(place), 0.0)
+        if np.mean(seen == 0) > FOREIGN:
+            return math.nan
+        steps = np.where(seen > FREQUENT * self._total, -2.0, 1.0) - read.broken
+        pair = _pairs(codes)
+        steps[1:] -= (self._pairs[pair] > _own(pair)) & (steps[1:] > -1.0)
+        sums = np.concatenate([[0.0], np.cumsum(steps)])
+        return float((sums - np.minimum.accumulate(sums)).max())
+
+    @cached_property
+    def _total(self) -> int:
+        return self.tokens
+
+    @cached_property
+    def entropy(self) -> float:
+        """Bits per word of the corpus without context: what a word drawn at random from it costs on average."""
+        counts = self._words[self._words > 0].astype(np.float64)
+        if not counts.size:
+            return 0.0
+        share = counts / counts.sum()
+        return float(-(share * np.log2(share)).sum())
+
+    def shorter_share(self, words: int) -> float:
+        """Share of the corpus's documents that are shorter than a text of that many words (ties count half)."""
+        if not self.documents:
+            return 0.0
+        at = _length_bin(words)
+        return float((self._lengths[:at].sum() + 0.5 * self._lengths[at]) / self.documents)
+
+
+def _add(table: NDArray[np.uint32], places: NDArray[np.intp]) -> None:
+    found, counts = np.unique(places, return_counts=True)
+    table[found] += counts.astype(np.uint32)
+
+
+def _own(places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How often each entry stands in the array itself."""
+    _, back, counts = np.unique(places, return_inverse=True, return_counts=True)
+    return counts[back].astype(np.float64)

@@ -1,0 +1,128 @@
+"""Wordings that do not belong in a source of facts: orders to a model, and a model's refusals (English).
+
+No list of whole sentences: a few small families of words that must stand near each other, so that a paraphrase has
+to leave the family and not only the sentence. Other languages score 0, which claims nothing of them; the signals say
+missing where a text has no word of the families' function words at all.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sentinel._passage import passage
+from sentinel.text import normalise
+
+NEAR = 8
+"""Words within which two families must meet."""
+_CHARACTERS = 40_000
+_READER = frozenset("you your assistant model ai chatbot llm gpt bot agent yourself".split())
+_ORDER = frozenset(
+    "ignore disregard forget override bypass answer respond reply output print say state write repeat return always "
+    "never must only instead follow comply obey execute pretend act reveal disclose include append recommend tell "
+    "provide generate produce give insist stop refuse decline".split()
+)
+_OVERRIDE = frozenset("ignore disregard forget override bypass".split())
+_BEFORE = frozenset("previous prior above earlier preceding instruction instructions prompt rules context".split())
+_WHEN = frozenset("when whenever if once".split())
+_ASKED = frozenset("asked asks ask prompted queried question query questioned questions request".split())
+_SPEAK = frozenset("answer respond reply output print say state write repeat return tell provide give generate".split())
+_MODEL = frozenset("assistant model ai chatbot llm gpt bot prompt instructions instruction".split())
+_ROLE = re.compile(
+    r"<\|?/?(?:im_start|im_end|system|assistant|user|inst|sys|endoftext)[^>\n]{0,20}\|?>|\[/?inst\]|<<sys>>"
+    r"|(?:^|\n)[ \t#*]{0,8}(?:system|assistant|instructions?)[ \t*]{0,4}:"
+)
+
+_CANNOT = frozenset("cannot can't couldn't unable won't not don't doesn't insufficient no never refuse decline".split())
+_SPEECH = frozenset("answer answering respond provide provided assist help discuss comply say know determine".split())
+_SPEAKER = frozenset("i i'm we i'd my apologize apologise sorry assistant".split())
+_SHORTAGE = frozenset("insufficient inadequate lacks lack missing not no doesn't without unavailable".split())
+_INFORMATION = frozenset("context information passage passages document documents evidence data sources".split())
+_ENOUGH = frozenset("enough sufficient insufficient adequate inadequate available contain provide provided".split())
+_HARM = frozenset("harmful unsafe illegal unethical dangerous offensive misleading inappropriate policy".split())
+_ALLOW = frozenset("perpetuate encourage promote facilitate violates violate against false guidelines policy".split())
+
+
+def _meet(words: tuple[str, ...], *families: frozenset[str]) -> bool:
+    """Whether one word of each family stands within `NEAR` words of the others. Linear in the text."""
+    last = [-10 * NEAR - i for i in range(len(families))]
+    for at, word in enumerate(words):
+        hit = False
+        for which, family in enumerate(families):
+            if word in family:
+                last[which] = at
+                hit = True
+        if hit and at - min(last) <= NEAR and len(set(last)) == len(last):
+            return True
+    return False
+
+
+@lru_cache(maxsize=8192)
+def instruction(text: str) -> float:
+    """How far a text gives a model orders, in [0, 1]: the most telling of its wordings."""
+    words = passage(text).words
+    if _ROLE.search(normalise(text[:_CHARACTERS])):
+        return 1.0
+    present = frozenset(words)
+    if not present & _ORDER:
+        return 0.0
+    score = 0.0
+    if _meet(words, _OVERRIDE, _BEFORE):
+        score = 1.0
+    elif _meet(words, _WHEN, _ASKED, _SPEAK):
+        score = 0.9
+    elif _meet(words, _MODEL, _ORDER, frozenset({"must", "should", "always", "never", "only", "please"})):
+        score = 0.7
+    elif _meet(words, _READER, _ORDER, frozenset({"must", "always", "never", "instead", "only"})):
+        score = 0.5
+    elif _meet(words, frozenset({"please", "always"}), _SPEAK):
+        score = 0.4
+    if score and _meet(words, _READER, _SPEAK):
+        score = min(1.0, score + 0.1)
+    return score
+
+
+@lru_cache(maxsize=8192)
+def refusal(text: str) -> float:
+    """How far a text speaks as a model that declines, in [0, 1]: the most telling of its wordings."""
+    words = passage(text).words
+    present = frozenset(words)
+    if not present & (_CANNOT | _SHORTAGE):
+        return 0.0
+    score = 0.0
+    if _meet(words, _SPEAKER, _CANNOT, _SPEECH):
+        score = 0.8
+        if present & (_HARM | _INFORMATION):
+            score = 1.0
+    elif _meet(words, _SHORTAGE, _INFORMATION, _ENOUGH) and _meet(words, _CANNOT | _SHORTAGE, _SPEECH):
+        score = 0.8
+    elif _meet(words, _CANNOT, _SPEECH, _HARM) or _meet(words, _CANNOT, _ALLOW, _HARM):
+        score = 0.7
+    elif _meet(words, _CANNOT, frozenset({"question", "request", "query", "prompt"}), _SPEECH | {"answered"}):
+        score = 0.6
+    return score
+
+
+_ASK = frozenset(
+    "who what when where which why how whose whom is are was were do does did can could has have had will would "
+    "should name".split()
+)
+
+
+@lru_cache(maxsize=8192)
+def question_first(text: str) -> float:
+    """1.0 if a text opens with a question and goes on with a statement: PoisonedRAG's S + I (arXiv 2402.07867).
+
+    A question is a sentence of 4 to 40 words that a question mark ends, or (typed without one, as people search) that
+    starts like a question and has no punctuation inside; the latter counts 0.8.
+    """
+    read = passage(text)
+    sentences = read.sentences
+    if len(sentences) < 2 or not any(end - start >= 4 for start, end in sentences[1:]):
+        return 0.0
+    start, end = sentences[0]
+    if not 4 <= end - start <= 40 or all(read.asks):
+        return 0.0
+    if read.asks[0]:
+        return 1.0
+    return 0.8 if read.words[0] in _ASK and not bool(read.broken[1:end].any()) else 0.0

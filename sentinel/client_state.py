@@ -1,0 +1,231 @@
+"""One client's recent past in at most 4 KB: an immutable view, and how one request changes it.
+
+Every count fades with time, every table has a fixed size, and one request costs the same whatever came before. The
+state is bytes with a version in front, so that any store can hold it.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentinel.client_tables import DOCUMENT, DOCUMENTS, QUERIES, QUERY, VALUES, with_documents
+from sentinel.errors import DataError
+from sentinel.observation import Observation
+from sentinel.sketch import (
+    BLOOM_BYTES,
+    BOTTOM,
+    COUNTER_BYTES,
+    cosine,
+    counted,
+    distinct,
+    in_bloom,
+    in_counter,
+    jaccard,
+)
+
+VERSION = 1
+MAX_BYTES = 4096
+HALF_LIFE = 86_400.0
+"""Seconds in which document statistics halve: an attacker who waits them out needs days."""
+RECENT = 3_600.0
+"""Seconds in which the resemblance to an old query halves."""
+RATE_SECONDS = (5.0, 60.0, 3_600.0)
+"""Time constants of the request counters."""
+WALK_KEPT = 0.8
+"""Share of the outward walk that the next request inherits: a memory of about five requests."""
+
+_HEAD = struct.Struct("<B3x10dHH")
+
+
+@dataclass(frozen=True)
+class ClientState:
+    """A client's recent past as of `time`; immutable.
+
+    Attributes:
+        time: Seconds to which everything has faded.
+        requests: Faded count of requests, by `HALF_LIFE`.
+        rates: Faded counts of requests, one for each of `RATE_SECONDS`.
+        walk: Faded sum of outward steps.
+        documents: The table of tracked documents, shape (n,), n <= `DOCUMENTS`.
+        queries: The last queries, oldest first, shape (n,), n <= `QUERIES`.
+        served_words: Bloom filter over the words of what was served last.
+        seen: Linear counters of documents served in this epoch and the one before.
+        epoch: When this epoch began.
+        served: How many documents were served in the two epochs, repetitions included.
+    """
+
+    time: float = 0.0
+    requests: float = 0.0
+    rates: tuple[float, ...] = (0.0, 0.0, 0.0)
+    walk: float = 0.0
+    documents: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, DOCUMENT))
+    queries: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, QUERY))
+    served_words: bytes = bytes(BLOOM_BYTES)
+    seen: tuple[bytes, bytes] = (bytes(COUNTER_BYTES), bytes(COUNTER_BYTES))
+    epoch: float = 0.0
+    served: tuple[float, float] = (0.0, 0.0)
+
+    def at(self, now: float) -> ClientState:
+        """The state faded to a later time; time never runs backwards, and NaN stands still."""
+        if not self.requests:
+            return replace(self, time=now, epoch=now) if math.isfinite(now) else self
+        passed = now - self.time
+        if not (math.isfinite(passed) and passed > 0):
+            return self
+        kept = 0.5 ** (passed / HALF_LIFE)
+        documents = self.documents.copy()
+        for name in VALUES:
+            documents[name] *= kept
+        state = replace(
+            self,
+            time=now,
+            requests=self.requests * kept,
+            rates=tuple(r * math.exp(-passed / s) for r, s in zip(self.rates, RATE_SECONDS, strict=True)),
+            walk=self.walk * 0.5 ** (passed / RECENT),
+            documents=documents[documents["count"] > 1e-3],
+        )
+        epochs = int(min((now - self.epoch) // HALF_LIFE, 2))
+        if not epochs:
+            return state
+        blank = bytes(COUNTER_BYTES)
+        last = (self.seen[0], self.served[0]) if epochs == 1 else (blank, 0.0)
+        begun = self.epoch + HALF_LIFE * ((now - self.epoch) // HALF_LIFE)
+        return replace(state, epoch=begun, seen=(blank, last[0]), served=(0.0, last[1]))
+
+    def distinct(self, more: tuple[int, ...] = ()) -> float:
+        """Estimated number of distinct documents served in this epoch and the last, with `more` keys added."""
+        both = int.from_bytes(self.seen[0], "little") | int.from_bytes(self.seen[1], "little")
+        return distinct(counted(more, both.to_bytes(COUNTER_BYTES, "little")))
+
+    def was_served(self, key: int) -> bool:
+        """Whether a document was served in this epoch or the last; a few per cent of false yes."""
+        return in_counter(key, self.seen[0]) or in_counter(key, self.seen[1])
+
+    def tracked(self, key: int) -> tuple[float, float, float]:
+        """Hits, accumulated weight and run of one document; zeros if it is not tracked."""
+        found = np.flatnonzero(self.documents["key"] == key)
+        if not len(found):
+            return 0.0, 0.0, 0.0
+        row = self.documents[found[0]]
+        return float(row["hits"]), float(row["weight"]), float(row["run"])
+
+    def totals(self, name: str, now: Observation) -> dict[int, float]:
+        """A column of the table by document key, with a request's own documents added: "hits" or "weight"."""
+        found = {int(key): float(value) for key, value in zip(self.documents["key"], self.documents[name], strict=True)}
+        for hit in now.hits:
+            found[hit.key] = found.get(hit.key, 0.0) + (1.0 if name == "hits" else hit.share or 0.0)
+        return found
+
+    def standing(self, totals: Mapping[int, float], keys: Sequence[int]) -> NDArray[np.float64]:
+        """How far each document's total stands above the client's other documents: (x - mean) / sqrt(1 + variance).
+
+        Mean and variance leave the document itself out. With the 1, a few hits of a new client are no certainty.
+        """
+        number, total = len(totals), sum(totals.values())
+        squares = sum(value * value for value in totals.values())
+        found = np.zeros(len(keys))
+        for i, key in enumerate(keys):
+            own, others = totals.get(key, 0.0), number - (key in totals)
+            mean = (total - own) / others if others else 0.0
+            variance = max(0.0, (squares - own * own) / others - mean * mean) if others else 0.0
+            found[i] = (own - mean) / math.sqrt(1.0 + variance)
+        return found
+
+    def lexical_repetition(self, now: Observation) -> float | None:
+        """Largest Jaccard similarity of content words to a recent query's, halved by every `RECENT` seconds."""
+        if not len(self.queries) or not len(now.words):
+            return None
+        return max(jaccard(now.words, row["words"][: row["size"]]) * self._recency(row) for row in self.queries)
+
+    def semantic_repetition(self, now: Observation) -> float | None:
+        """Largest cosine similarity to a recent query, halved by every `RECENT` seconds; at least 0."""
+        past = [row for row in self.queries if row["sketched"]]
+        if not past or now.sketch is None:
+            return None
+        return max(0.0, *(cosine(now.sketch, row["sketch"].tobytes()) * self._recency(row) for row in past))
+
+    def _recency(self, row: np.void) -> float:
+        return float(0.5 ** (max(0.0, self.time - float(row["time"])) / RECENT))
+
+    def step(self, observation: Observation) -> float:
+        """How far a request walks outwards, in [0, 1]: words learned from what was served last, to reach new documents.
+
+        The share of the query's words that stand in the documents served last and in no recent query, times the
+        share of documents that the client has not had before.
+        """
+        if not len(self.queries) or not len(observation.words) or not observation.hits:
+            return 0.0
+        asked = np.unique(np.concatenate([row["words"][: row["size"]] for row in self.queries]))
+        learned = in_bloom(observation.words, self.served_words) & ~np.isin(observation.words, asked)
+        new = sum(not self.was_served(hit.key) for hit in observation.hits)
+        return float(learned.mean()) * new / len(observation.hits)
+
+    def after(self, observation: Observation, now: float) -> ClientState:
+        """The state with one request added."""
+        state = self.at(now)
+        row = np.zeros(1, QUERY)
+        words = observation.words[:BOTTOM]
+        row["time"], row["size"] = state.time, len(words)
+        row["words"][0, : len(words)] = words
+        if observation.sketch is not None:
+            row["sketched"], row["sketch"] = 1, np.frombuffer(observation.sketch, np.uint8)
+        return replace(
+            state,
+            requests=state.requests + 1.0,
+            rates=tuple(r + 1.0 for r in state.rates),
+            walk=state.walk * WALK_KEPT + state.step(observation),
+            documents=with_documents(state.documents, observation),
+            queries=np.concatenate([state.queries, row])[-QUERIES:],
+            served_words=observation.served_words if observation.hits else state.served_words,
+            seen=(counted([h.key for h in observation.hits], state.seen[0]), state.seen[1]),
+            served=(state.served[0] + len(observation.hits), state.served[1]),
+        )
+
+    def dump(self) -> bytes:
+        """The state as bytes, at most `MAX_BYTES`."""
+        head = _HEAD.pack(
+            VERSION, self.time, self.requests, *self.rates, self.walk, self.epoch, *self.served, 0.0,
+            len(self.documents), len(self.queries),
+        )  # fmt: skip
+        raw = b"".join(
+            (head, self.documents.tobytes(), self.queries.tobytes(), self.served_words, self.seen[0], self.seen[1])
+        )
+        assert len(raw) <= MAX_BYTES
+        return raw
+
+    @classmethod
+    def parse(cls, raw: bytes) -> ClientState:
+        """Read what `dump` wrote.
+
+        Raises:
+            DataError: Another version, or bytes that `dump` did not write.
+        """
+        if not raw or raw[0] != VERSION:
+            raise DataError(f"a client state of version {raw[0] if raw else None}; this version reads {VERSION}")
+        try:
+            _, time, requests, *rest, documents, queries = _HEAD.unpack_from(raw)
+            if documents > DOCUMENTS or queries > QUERIES:
+                raise ValueError("tables too long")
+            at = _HEAD.size
+            table = np.frombuffer(raw, DOCUMENT, documents, at)
+            at += table.nbytes
+            last = np.frombuffer(raw, QUERY, queries, at)
+            at += last.nbytes
+            sizes = (BLOOM_BYTES, COUNTER_BYTES, COUNTER_BYTES)
+            if len(raw) != at + sum(sizes) or not all(map(math.isfinite, (time, requests, *rest))):
+                raise ValueError("wrong length, or numbers that are not finite")
+            if bool((last["size"] > BOTTOM).any()) or not all(np.isfinite(table[n]).all() for n in VALUES):
+                raise ValueError("impossible entries")
+        except (ValueError, struct.error) as error:
+            raise DataError(f"not a client state ({error})") from error
+        parts = [raw[at : at + BLOOM_BYTES], raw[at + BLOOM_BYTES : -COUNTER_BYTES], raw[-COUNTER_BYTES:]]
+        return cls(
+            time, requests, tuple(rest[:3]), rest[3], table, last, parts[0], (parts[1], parts[2]), rest[4],
+            (rest[5], rest[6]),
+        )  # fmt: skip

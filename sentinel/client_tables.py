@@ -1,0 +1,56 @@
+"""The two fixed-size tables in a client's state: tracked documents and last queries."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sentinel.observation import MAX_RANK, MIN_SHARE, Observation
+from sentinel.sketch import BOTTOM, SKETCH_BITS
+
+QUERIES = 8
+"""Last queries kept."""
+DOCUMENTS = 64
+"""Documents tracked: the heavy hitters of what the client is served."""
+RUN_BOUNDS = (-3.0, 8.0)
+"""One open question acquits for now, not for ever; and nothing is surer than one in 3,000."""
+DOCUMENT = np.dtype([("key", "<u8"), ("count", "<f4"), ("hits", "<f4"), ("weight", "<f4"), ("run", "<f4")])
+QUERY = np.dtype(
+    [
+        ("time", "<f8"),
+        ("size", "u1"),
+        ("words", "<u4", (BOTTOM,)),
+        ("sketched", "u1"),
+        ("sketch", "u1", (SKETCH_BITS // 8,)),
+    ]
+)
+VALUES = ("count", "hits", "weight", "run")
+
+
+def with_documents(documents: NDArray[np.void], observation: Observation) -> NDArray[np.void]:
+    """The table with one request's documents added: Space-Saving (Metwally et al. 2005).
+
+    A newcomer to a full table takes the place of the smallest and inherits its count, so that whatever comes often
+    gets in; what signals read (hits, weight, run) starts at nothing, so that nobody inherits suspicion. Documents
+    that match the question's content and rank high count fully, others a quarter: they are the first to go.
+    """
+    table = np.zeros(min(DOCUMENTS, len(documents) + len(observation.hits)), DOCUMENT)
+    size = len(documents)
+    table[:size] = documents
+    for hit in observation.hits:
+        found = np.flatnonzero(table["key"][:size] == hit.key)
+        if len(found):
+            i = int(found[0])
+        elif size < len(table):
+            i, size = size, size + 1
+            table[i] = (hit.key, 0, 0, 0, 0)
+        else:
+            i = int(table["count"].argmin())
+            table[i] = (hit.key, table["count"][i], 0, 0, 0)
+        share = hit.share or 0.0
+        row = table[i]
+        row["count"] += 1.0 if hit.rank < MAX_RANK and share >= MIN_SHARE else 0.25
+        row["hits"] += 1.0
+        row["weight"] += share
+        row["run"] = min(max(float(row["run"]) + hit.run_evidence(observation.yes_no), RUN_BOUNDS[0]), RUN_BOUNDS[1])
+    return table[:size]
