@@ -101,8 +101,9 @@ def run(
     runner.prepare(dataset, settings)
     model = load_embeddings(embeddings)
     config = runner.config(dataset, settings, fingerprint(model), generator.value, calibration.value)
+    asked = {"data": data, "embeddings": embeddings}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
-    folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", config)
+    folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", {**config, "command": asked})
     with _Progress() as progress:
         summary = runner.execute(dataset, settings, model, folder, progress)
     write_report(folder.path)

@@ -180,6 +180,32 @@ def text_of(row: Mapping[str, Any], key: str, where: str) -> str:
     return value
 
 
+def texts_of(row: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """A field that must be a list of texts, or null or absent.
+
+    Raises:
+        DataError: It is something else.
+    """
+    value = row.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise DataError(f"{where}: {key!r} must be a list of texts or null")
+    return tuple(value)
+
+
+def metadata_of(row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The free-form metadata; empty where there is none.
+
+    Raises:
+        DataError: It is not an object.
+    """
+    value = row.get("metadata") or {}
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: 'metadata' must be an object")
+    return value
+
+
 def qrels(path: Path) -> dict[str, frozenset[str]]:
     """Gold passages by query id, from a BEIR qrels file; scores of 0 and below do not count.
 
@@ -187,8 +213,8 @@ def qrels(path: Path) -> dict[str, frozenset[str]]:
         DataError: A line has not three columns, or its score is no number.
     """
     gold: dict[str, set[str]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        columns = line.split("\t")
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        columns = line.rstrip("\r").split("\t")
         if not line.strip() or (number == 1 and columns[-1].strip().lower() == "score"):
             continue
         try:
@@ -240,8 +266,8 @@ def _passages(path: Path) -> tuple[Passage, ...]:
         if key in seen:
             raise DataError(f"{where}: id {key!r} stands in line {seen[key]} already")
         seen[key] = number
-        metadata = row.get("metadata") or {}
-        passages.append(Passage(key, text_of(row, "text", where), str(row.get("title") or ""), metadata))
+        title = str(row.get("title") or "")
+        passages.append(Passage(key, text_of(row, "text", where), title, metadata_of(row, where)))
     if not passages:
         raise DataError(f"{path}: the corpus is empty")
     return tuple(passages)
@@ -258,11 +284,10 @@ def _queries(path: Path, gold: Mapping[str, frozenset[str]], known: set[str]) ->
         seen.add(key)
         found = gold.get(key, frozenset()) & known
         if found:
-            meta = row.get("metadata") or {}
+            meta = metadata_of(row, where)
             text = text_of(row, "text", where)
-            queries.append(
-                Query(key, text, found, meta.get("dataset"), meta.get("answer"), meta.get("short_answer"))
-            )
+            answers = (_answer(meta, name) for name in ("dataset", "answer", "short_answer"))
+            queries.append(Query(key, text, found, *answers))
     if not queries:
         raise DataError(f"{path}: no question has a gold passage in the corpus")
     return tuple(queries)
@@ -275,9 +300,9 @@ def _poison(path: Path) -> Iterator[PoisonTarget]:
             yield PoisonTarget(
                 text_of(row, "query_id", where),
                 text_of(row, "question", where),
-                natural=tuple(row["natural"] or ()),
-                natural_short=tuple(row.get("natural_short") or ()),
-                hotflip=tuple(row.get("hotflip") or ()),
+                natural=texts_of(row, "natural", where),
+                natural_short=texts_of(row, "natural_short", where),
+                hotflip=texts_of(row, "hotflip", where),
                 correct=_answer(row, "correct"),
                 incorrect=_answer(row, "incorrect"),
                 short_correct=_answer(row, "short_correct"),
@@ -295,12 +320,14 @@ def _membership(path: Path) -> Iterator[MembershipTarget]:
     if path.is_file():
         for number, row in rows(path, ("target_id", "member", "text")):
             where = f"{path}, line {number}"
+            if not isinstance(row["member"], bool):
+                raise DataError(f"{where}: 'member' must be true or false")
             yield MembershipTarget(
                 text_of(row, "target_id", where),
-                bool(row["member"]),
+                row["member"],
                 text_of(row, "text", where),
                 str(row.get("title") or ""),
-                tuple(row.get("questions") or ()),
+                texts_of(row, "questions", where),
             )
 
 
@@ -308,7 +335,10 @@ def _drilldowns(path: Path) -> Iterator[Drilldown]:
     if path.is_file():
         for number, row in rows(path, ("_id", "doc_id", "questions")):
             where = f"{path}, line {number}"
-            questions = tuple((text_of(q, "text", where), bool(q.get("yes_no"))) for q in row["questions"])
+            asked = row["questions"]
+            if not isinstance(asked, list) or not all(isinstance(q, dict) and "text" in q for q in asked):
+                raise DataError(f"{where}: 'questions' must be a list of objects with a text")
+            questions = tuple((text_of(q, "text", where), bool(q.get("yes_no"))) for q in asked)
             yield Drilldown(text_of(row, "_id", where), text_of(row, "doc_id", where), questions)
 
 

@@ -250,9 +250,12 @@ def _shows_not(run: Mapping[str, Any], found: Cells, attacks: Sequence[str]) -> 
 
 
 def command(run: Mapping[str, Any]) -> str:
-    """The command that repeats the run; where the data lay is not recorded, only its name and hash."""
+    """The command that repeats the run."""
     name = str(run["data"]["name"])
-    parts = ["sentinel-bench", "run", "--data", name if name == "bundled" else f"PATH/TO/{name}"]
+    asked = run.get("command") or {}
+    parts = ["sentinel-bench", "run", "--data", asked.get("data") or (name if name == "bundled" else f"PATH/TO/{name}")]
+    if asked.get("embeddings"):
+        parts += ["--embeddings", asked["embeddings"]]
     for key in ("policies", "attacks", "metrics"):
         if run.get(key):
             parts += [f"--{key}", ",".join(run[key])]

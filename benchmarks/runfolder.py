@@ -13,6 +13,9 @@ from sentinel.errors import ConfigurationError, DataError
 
 CONFIG, SAMPLES, SPLIT, SUMMARY, REPORT = "config.json", "samples.jsonl", "split.json", "summary.json", "report.html"
 
+NOTES = {"command"}
+"""Keys of the configuration that say how it was asked for, and change no figure."""
+
 
 class RunFolder:
     """Creates the folder of a run, or takes up the one that the same command left behind.
@@ -44,7 +47,7 @@ class RunFolder:
         except ValueError:
             raise ConfigurationError(f"{self.path / CONFIG}: damaged; give another folder") from None
         wanted = json.loads(json.dumps(self.config))
-        differing = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+        differing = [key for key in sorted({*found, *wanted} - NOTES) if found.get(key) != wanted.get(key)]
         if differing:
             raise ConfigurationError(
                 f"{self.path}: belongs to another run (it differs in {', '.join(differing)}); give another --out"

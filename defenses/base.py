@@ -163,5 +163,5 @@ def build(name: str, parameters: Mapping[str, Any] | None = None) -> Defense:
         return component(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{name}.{where} = {first['input']!r}: {first['msg']}") from None
+        where = ".".join(str(part) for part in (name, *first["loc"]))
+        raise ConfigurationError(f"{where} = {first['input']!r}: {first['msg']}") from None

@@ -25,7 +25,7 @@ BACK_OFF = 5.0
 UNSEEN = 0.1
 FREQUENT = 1e-3
 """Share of all words from which a word is one that holds sentences together."""
-FOREIGN = 0.8
+FOREIGN = 0.65
 """Share of words that no other text has from which a text is of another language."""
 LEAST_TOKENS = 5_000
 LEAST_WORDS = 8
@@ -81,8 +81,7 @@ class TextStatistics:
         new = TextStatistics(self.documents, self.counts.copy())
         waiting: list[Codes] = []
         for text in texts:
-            # Not through the cache: a scan must not push the passages of live requests out.
-            waiting.append(passage.__wrapped__(text).codes)
+            waiting.append(passage(text).codes)
             if len(waiting) == _TOGETHER:
                 new._count(waiting)
                 waiting = []

@@ -113,8 +113,9 @@ _ASK = frozenset(
 def question_first(text: str) -> float:
     """1.0 if a text opens with a question and goes on with a statement: PoisonedRAG's S + I (arXiv 2402.07867).
 
-    A question is a sentence of 4 to 40 words that a question mark ends, or (typed without one, as people search) that
-    starts like a question and has no punctuation inside; the latter counts 0.8.
+    A question is a sentence of 4 to 40 words that starts like one and either ends with a question mark or (typed
+    without, as people search) has no punctuation inside. Any other sentence with a question mark (a quotation, another
+    language) counts 0.5.
     """
     read = passage(text)
     sentences = read.sentences
@@ -123,6 +124,6 @@ def question_first(text: str) -> float:
     start, end = sentences[0]
     if not 4 <= end - start <= 40 or all(read.asks):
         return 0.0
-    if read.asks[0]:
-        return 1.0
-    return 0.8 if read.words[0] in _ASK and not bool(read.broken[1:end].any()) else 0.0
+    if read.words[0] in _ASK:
+        return float(read.asks[0] or not bool(read.broken[1:end].any()))
+    return 0.5 if read.asks[0] else 0.0

@@ -1,27 +1,46 @@
 """What request-time signals need to know of the whole corpus, gathered once so that no request reads it.
 
 Mirabel's test wants mean and deviation of the query's similarity to *all* documents; a fixed random sample of
-vectors estimates both with an error of deviation / sqrt(sample), whatever the size of the corpus.
+vectors estimates both with an error of deviation / sqrt(sample), whatever the size of the corpus. A scan of the texts
+(`sentinel.scan`) adds word statistics and a suspicion of each document.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from langchain_core.documents import Document
 from numpy.typing import NDArray
 
+from sentinel import _corpus_files as files
+from sentinel._corpus_scan import PARTS, WEIGHTS, WORDS, ScanRecords
+from sentinel._corpus_text import TextStatistics
 from sentinel.errors import DataError
 from sentinel.vocabulary import Vector
 
-SCHEMA = 1
+SCHEMA = files.SCHEMA
 SAMPLE_SIZE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A document that looks planted before anybody has asked for it.
+
+    Attributes:
+        id: Its id, or the hash of its text where it has none.
+        score: Suspicion in [0, 1].
+        reasons: What speaks against it, heaviest first, in words that hold no text of it.
+    """
+
+    id: str
+    score: float
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,27 +49,37 @@ class CorpusProfile:
 
     Attributes:
         documents: How many documents the corpus holds.
-        sample: Unit vectors of randomly chosen documents, shape (m, d), float32, m <= `SAMPLE_SIZE`.
+        sample: Unit vectors of randomly chosen documents, shape (m, d), float32, m <= `SAMPLE_SIZE`; (0, 0) where the
+            texts were scanned without vectors.
         fingerprint: Which embedding model the vectors come from; "" if unknown.
+        text: Word statistics; None if the texts were never read, and signals that need them are missing then.
+        records: What the scan found of each document; None if the texts were never read.
+        keys: For each row of the sample the hash that chose it, shape (m,), uint64; None where it was drawn otherwise.
     """
 
     documents: int
     sample: NDArray[np.float32]
     fingerprint: str = ""
+    text: TextStatistics | None = None
+    records: ScanRecords | None = None
+    keys: NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         if self.documents < 1:
             raise DataError("a corpus profile needs at least one document")
-        if self.sample.ndim != 2 or not 1 <= len(self.sample) <= self.documents:
+        least = 0 if self.text is not None else 1
+        if self.sample.ndim != 2 or not least <= len(self.sample) <= self.documents:
             raise DataError(
                 f"the sample must be of shape (m, d) with 1 <= m <= {self.documents}, not {self.sample.shape}"
             )
         if not bool(np.isfinite(self.sample).all()):
             raise DataError("the sample holds numbers that are not finite")
+        if self.keys is not None and self.keys.shape != (len(self.sample),):
+            raise DataError("the sample's keys must be one for each vector")
 
     @property
     def dimension(self) -> int:
-        """Length d of a vector."""
+        """Length d of a vector; 0 without vectors."""
         return int(self.sample.shape[1])
 
     def similarity_moments(self, query: Vector) -> tuple[float, float]:
@@ -79,17 +108,53 @@ class CorpusProfile:
         centred = self.sample.astype(np.float64) - self.sample.mean(axis=0, dtype=np.float64)
         return np.asarray(centred.T @ centred / len(self.sample), dtype=np.float32)
 
+    def idf(self, word: str) -> float | None:
+        """Inverse document frequency of a normalised word; None if the texts were never read."""
+        return None if self.text is None else self.text.idf(word)
+
+    def scan_score(self, text: str) -> float | None:
+        """Suspicion that the scan found in a document of this text, in [0, 1]; None if it was not scanned."""
+        return None if self.records is None else self.records.score(text)
+
+    def suspicious(self, n: int = 20) -> list[Suspect]:
+        """The documents most worth a look, most suspicious first; those that nothing speaks against are left out."""
+        if self.records is None:
+            return []
+        scores, parts = self.records.scores, self.records.parts
+        order = sorted(np.flatnonzero(scores > 0).tolist(), key=lambda i: (-scores[i], self.records.ids[i]))  # type: ignore[union-attr]
+        found = []
+        for i in order[: max(n, 0)]:
+            weights = parts[i] * WEIGHTS
+            heavy = [int(j) for j in np.argsort(-weights, kind="stable") if weights[j] > 0]
+            found.append(Suspect(self.records.ids[i], float(scores[i]), tuple(WORDS[j] for j in heavy)))
+        return found
+
+    def update(self, documents: Iterable[Document], vectors: Iterable[object] | None = None) -> CorpusProfile:
+        """The profile with newly ingested documents counted in; see `sentinel.scan.scan`.
+
+        Word statistics, near-duplicates and the sample are exactly those of scanning everything at once; a
+        document's `gibberish` part is judged by the statistics at its own ingestion and may differ by their growth.
+
+        Raises:
+            DataError: The profile was made without reading texts, or vectors are of another length.
+        """
+        from sentinel.scan import extended
+
+        return extended(self, documents, vectors)
+
     def save(self, folder: Path) -> None:
-        """Write the profile as `profile.json` and `sample.npy` (no pickle) into a folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "sample.npy", self.sample, allow_pickle=False)
-        header = {
-            "schema": SCHEMA,
-            "documents": self.documents,
-            "fingerprint": self.fingerprint,
-            "sample_sha256": hashlib.sha256((folder / "sample.npy").read_bytes()).hexdigest(),
-        }
-        (folder / "profile.json").write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+        """Write the profile as `profile.json`, `sample.npy` and, after a scan, its tables (no pickle) into a folder."""
+        facts: dict[str, Any] = {"documents": self.documents, "fingerprint": self.fingerprint}
+        arrays: dict[str, NDArray[Any]] = {"sample": self.sample}
+        if self.keys is not None:
+            arrays["keys"] = self.keys
+        if self.text is not None:
+            facts["texts"] = self.text.documents
+            arrays["words"] = self.text.counts
+        if self.records is not None:
+            facts["parts"], facts["ids"] = list(PARTS), list(self.records.ids)
+            arrays["records"] = self.records.rows
+        files.write(folder, facts, arrays)
 
     @classmethod
     def load(cls, folder: Path, *, fingerprint: str | None = None) -> CorpusProfile:
@@ -103,14 +168,19 @@ class CorpusProfile:
             DataError: The folder holds no profile, a damaged one, one of another schema or of another model.
         """
         try:
-            header = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
-            raw = (folder / "sample.npy").read_bytes()
-            if header["schema"] != SCHEMA:
-                raise DataError(f"{folder}: schema {header['schema']}, this version reads {SCHEMA}")
-            if hashlib.sha256(raw).hexdigest() != header["sample_sha256"]:
-                raise DataError(f"{folder}: sample.npy is not the file that was saved")
-            sample = np.lib.format.read_array(io.BytesIO(raw), allow_pickle=False)  # the very bytes that were hashed
-            profile = cls(int(header["documents"]), np.asarray(sample, np.float32), str(header["fingerprint"]))
+            header = files.read_header(folder)
+            sample = np.asarray(files.read_array(folder, header, "sample"), np.float32)
+            keys = text = records = None
+            if "keys_sha256" in header:
+                keys = np.asarray(files.read_array(folder, header, "keys"), np.uint64)
+            if "words_sha256" in header:
+                text = TextStatistics(int(header["texts"]), files.read_array(folder, header, "words"))
+            if "records_sha256" in header:
+                if header["parts"] != list(PARTS):
+                    raise DataError(f"{folder}: scanned by another version; scan again")
+                rows = files.read_array(folder, header, "records")
+                records = ScanRecords(rows, tuple(map(str, header["ids"])))
+            profile = cls(int(header["documents"]), sample, str(header["fingerprint"]), text, records, keys)
         except (OSError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"{folder}: not a corpus profile ({type(error).__name__}: {error})") from error
         if fingerprint is not None and profile.fingerprint != fingerprint:

@@ -89,8 +89,8 @@ def fit(
     # A feature seen in a handful of examples only would be fitted on which examples have it, not on its value.
     usable = np.flatnonzero(known.sum(axis=0) >= max(MIN_EXAMPLES, len(examples) // 50))
     weights = _balanced([e.kind for e in examples], labels)
-    columns = [c for c in usable if np.nanstd(values[:, c]) > 1e-9]
-    if not columns:
+    columns = np.array([c for c in usable if np.nanstd(values[:, c]) > 1e-9], dtype=np.intp)
+    if not len(columns):
         raise DataError("none of the features was measured often enough to be fitted")
     center = np.nanmean(values[~labels][:, columns], axis=0)
     center = np.where(np.isfinite(center), center, np.nanmean(values[:, columns], axis=0))

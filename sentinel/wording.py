@@ -21,9 +21,15 @@ FUNCTION_WORDS = frozenset(
     through to too under until up us very was we were what when where whether which while who whom whose why will
     with would you your yours may might must upon""".split()
 )
-ENGLISH_SHARE = 0.15
-"""Running English has 35-55 % of `FUNCTION_WORDS`; other languages in Latin letters stay below one in ten."""
+ENGLISH_SHARE = 0.1
+"""Running English has 35-55 % of `FUNCTION_WORDS`, terse questions full of names one word in eight."""
 
+_FOREIGN = frozenset(
+    """der das dem den des und ist wurde wurden wird werden sind bei von vom zu zur zum mit ein eine einer eines einen
+    nicht sich auf für kann als auch im le la les et est dans du que qui une un pour par sur avec el los las del una por
+    con para es en il di che per della sono il lo de het een van niet met voor op ou os da em um uma não""".split()
+)
+"""The same in German, French, Spanish, Italian, Dutch and Portuguese."""
 _AUXILIARIES = frozenset(
     """is are was were am do does did has have had can could may might will would shall should must isn't aren't wasn't
     weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't shouldn't mustn't""".split()
@@ -34,7 +40,10 @@ _TELL = frozenset(
     "tell explain describe give show list help provide summarise summarize outline elaborate share name find".split()
 )
 _TAG = re.compile(r"(?: right| correct| true or false| yes or no| (?:is|are|was|were|do|does|did|has|have)n't \w+)$")
-_SENTENCE_END = re.compile(r"[.!?\n]")
+_SENTENCE_END = re.compile(
+    r"[!?]\s|\n|(?<=[a-z0-9)\]][a-z0-9)\]])\.\s(?=[A-Z\"“(]|(?:is|are|was|does|do|did|has|can|what|which|how|why|who)\b)"
+)
+"""Not the full stops of "C. albicans", "U.S. Customs" and "spp. and"."""
 _LEET = [str.maketrans("0134578", form) for form in ("oieastb", "oleastb")]
 _APART = 4
 """Single letters in a row that are taken for one word."""
@@ -46,8 +55,13 @@ def content_words(found: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_english(found: Sequence[str]) -> bool:
-    """Whether words can be judged by English phrases: enough of them are common English function words."""
-    return len(found) > 0 and sum(w in FUNCTION_WORDS for w in found) >= ENGLISH_SHARE * len(found)
+    """Whether words can be judged by English phrases.
+
+    Enough of them must be common English function words, and more than are those of its neighbours. Other scripts have
+    neither, nor have lists of keywords: they are not English for this purpose, and wording signals are missing there.
+    """
+    english = sum(w in FUNCTION_WORDS for w in found)
+    return english >= max(1.0, ENGLISH_SHARE * len(found)) and english > sum(w in _FOREIGN for w in found)
 
 
 def yes_no_form(query: str) -> bool | None:
@@ -68,17 +82,19 @@ def yes_no_form(query: str) -> bool | None:
     if not last:
         return None
     text = " " + " ".join(last)
+    if last[0] in _OPENERS - {"when", "where"} or last[-1] in _OPENERS:
+        return False
     if _TAG.search(text) or " whether " in f"{text} ":
         return True
     if last[0] in _AUXILIARIES:
         polite = last[1:2] == ["you"] and any(w in _TELL for w in last[2:5])
         return not polite or " if " in f"{text} "
-    # "In patients with X, does Y help?": the verb stands after a comma, before any question word.
+    # "In patients with X, does Y help?", "When given early, does Y help?": the verb stands after a comma.
     if query.rstrip().endswith("?"):
         clauses = [c for part in query[-2_000:].rstrip(" ?\n").split(",") if (c := words(part))]
         for clause in clauses[1:]:
             if clause[0] in _AUXILIARIES:
-                return not any(w in _OPENERS for w in last[: len(last) - len(clause)])
+                return True
     return False
 
 

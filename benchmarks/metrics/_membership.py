@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.metrics import Cell
-from benchmarks.statistics import Estimate, Floats, bins, bootstrap
+from benchmarks.statistics import Estimate, Floats, bins, bootstrap, rate
 
 
 def over_targets(cell: Cell, statistic: Callable[[Floats, Floats], float]) -> Estimate:
@@ -21,4 +21,10 @@ def over_targets(cell: Cell, statistic: Callable[[Floats, Floats], float]) -> Es
     def resampled(index: NDArray[np.intp]) -> float:
         return statistic(*bins(places[index], members[index]))
 
-    return bootstrap(resampled, len(pairs))
+    estimate = bootstrap(resampled, len(pairs))
+    if estimate.value in (0.0, 1.0) and estimate.ci_low == estimate.ci_high:
+        # Perfect separation resamples to itself; the smaller class bounds what it can prove, as for a rate.
+        fewer = int(min(members.sum(), (~members).sum()))
+        interval = rate([float(estimate.value)] * fewer)
+        return estimate._replace(ci_low=interval.ci_low, ci_high=interval.ci_high)
+    return estimate

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from rapidfuzz import process
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Levenshtein
 
 from sentinel.wording import FUNCTION_WORDS, content_words
 
 _OPENERS = frozenset("what which who whom whose why how".split())
+_LONG_OPENERS = ("what", "which", "whose", "when", "where")
 _PLACE_OR_TIME = frozenset("when where".split())
 _AUXILIARIES = frozenset(
     "is are was were do does did has have had can could may might will would shall should must am".split()
 )
 _LEAD = frozenset("and but so or then also now well ok please hello hi q question in on at to for of from by".split())
-ALIKE = 0.75
-"""Share of letters in common, in order, from which two words of five letters count as one (typing errors, endings)."""
+ALIKE = 0.82
+"""Share of letters in common, in order, from which two words of four letters count as one (typing errors, endings)."""
 _LONGEST = 200
 
 
@@ -55,14 +57,23 @@ def asks(found: Sequence[str], ending: str) -> bool:
     # "When the treaty was signed, ..." and "Where ..." begin statements too; "Is the ..." does not.
     if head[0] in _OPENERS or (head[0] in _AUXILIARIES and at == 0):
         return True
-    return head[0] in _PLACE_OR_TIME and head[1] in _AUXILIARIES
+    if head[0] in _PLACE_OR_TIME:
+        return head[1] in _AUXILIARIES
+    return at == 0 and _misspelt_opener(head[0])
+
+
+@lru_cache(maxsize=4096)
+def _misspelt_opener(word: str) -> bool:
+    if len(word) < 4 or word in FUNCTION_WORDS:
+        return False
+    return any(Levenshtein.distance(word, opener, score_cutoff=1) == 1 for opener in _LONG_OPENERS)
 
 
 def echo(query: Sequence[str], sentence: Sequence[str], text: str) -> Echo:
     """Compare a question with one sentence.
 
     Content words only, each once: order and function words are what an attacker changes for nothing. Words of
-    five letters and more may differ by a few letters.
+    four letters and more may differ by a few letters.
 
     Args:
         query: The question's normalised words.
@@ -77,13 +88,18 @@ def echo(query: Sequence[str], sentence: Sequence[str], text: str) -> Echo:
     if not wanted or not given:
         return Echo(0.0, 0.0, asking)
     same = process.cdist(wanted, given, scorer=Indel.normalized_similarity, dtype=np.float32) >= ALIKE
-    short = np.array([len(word) < 5 for word in wanted])[:, None] | np.array([len(word) < 5 for word in given])
+    short = np.array([len(word) < 4 for word in wanted])[:, None] | np.array([len(word) < 4 for word in given])
     equal = np.array([[a == b for b in given] for a in wanted])
     same = np.where(short, equal, same)
     return Echo(float(same.any(axis=1).mean()), float(same.any(axis=0).mean()), asking)
 
 
-def may_echo(query: frozenset[str], sentence: Sequence[str], least: int) -> bool:
-    """Whether a sentence is worth comparing: it holds a few letters' beginning of enough content words."""
-    beginnings = {word[:2] for word in sentence if word not in FUNCTION_WORDS}
-    return sum(start in beginnings for start in query) >= least
+def edges(found: Sequence[str]) -> frozenset[str]:
+    """Two letters at the beginning and at the end of each content word: what a misspelt word rarely loses both of."""
+    return frozenset(edge for word in found if word not in FUNCTION_WORDS for edge in (word[:2], f"-{word[-2:]}"))
+
+
+def may_echo(wanted: Sequence[str], sentence: Sequence[str], least: int) -> bool:
+    """Whether a sentence is worth comparing: enough of the wanted words may stand in it."""
+    found = edges(sentence)
+    return sum(word[:2] in found or f"-{word[-2:]}" in found for word in wanted) >= least

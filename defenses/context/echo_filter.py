@@ -14,10 +14,12 @@ from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
 from sentinel.signals.question_echo import MIN_WORDS
 from sentinel.vocabulary import Threat
-from sentinel.wording import content_words
+from sentinel.wording import content_words, yes_no_form
 
 LEAST = 3
 """Content words that a question must have before a sentence of the same words is more than a coincidence."""
+NOTHING_NEW = 0.9
+"""Share of a sentence's content words from which it says nothing but what the question says."""
 
 
 class EchoFilter(SelectionDefense):
@@ -28,13 +30,14 @@ class EchoFilter(SelectionDefense):
 
     * the question stands in it in one piece (`share` of its words in a row);
     * one of its *sentences* asks the same: it has the form of a question and holds `edited` of the question's
-      content words, in any order, with small differences in spelling, and little else.
+      content words, in any order, with small differences in spelling, and little else;
+    * it *begins* with a sentence that says nothing but what an open question says: `share` of its content words
+      and hardly one of its own. An answer has at least the answer besides.
 
-    The second catches words swapped, left out, misspelt, and some replaced; a synonym for every word passes, and
-    so does an edited question that neither begins nor ends like one: a heading looks the same.
+    They catch words swapped, left out, misspelt, and some replaced; a synonym for every word passes.
     A pasted excerpt stands in its source as a whole too; that is a membership question and not a poisoned passage,
     so long queries are left to the retrieval defenses (`longest`). In a corpus of questions with their answers
-    (FAQ) both rules hit good passages: calibration measures that, and `edited` = 1 with `share` = 1 is the mildest.
+    (FAQ) these rules hit good passages: calibration measures that, and 1 for both shares is the mildest.
     """
 
     manifest = DefenseManifest(
@@ -47,7 +50,7 @@ class EchoFilter(SelectionDefense):
     )
 
     share: float = Field(0.8, gt=0.0, le=1.0, description="share of the query in one run that is too large")
-    edited: float = Field(0.6, gt=0.0, le=1.0, description="share of its content words in one question of the text")
+    edited: float = Field(0.7, gt=0.0, le=1.0, description="share of its content words in one question of the text")
     longest: int = Field(40, ge=MIN_WORDS, le=1000, description="queries of more words are not looked at")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
@@ -69,12 +72,17 @@ class EchoFilter(SelectionDefense):
         wanted = content_words(query)
         if len(wanted) < LEAST:
             return 0.0
-        beginnings = frozenset(word[:2] for word in wanted)
-        least = math.floor(self.edited * len(beginnings))
+        least = math.ceil(min(self.edited, self.share) * len(wanted))
+        closed = yes_no_form(" ".join(query)) is True
         worst = 0.0
-        for (start, end), found in sentence_words(text):
-            if may_echo(beginnings, found, least):
-                seen = echo(query, found, text[start:end])
-                if seen.asks and seen.coverage >= self.edited and seen.precision >= 0.5:
-                    worst = max(worst, seen.coverage)
+        for place, (span, found) in enumerate(sentence_words(text)):
+            if not may_echo(wanted, found, least):
+                continue
+            seen = echo(query, found, text[slice(*span)])
+            if seen.asks:
+                same = seen.coverage >= self.edited and seen.precision >= 0.5
+            else:  # "Water is wet." answers "Is water wet?"; nothing answers "What is wet?" with "Wet."
+                same = not closed and place == 0 and seen.coverage >= self.share and seen.precision >= NOTHING_NEW
+            if same:
+                worst = max(worst, seen.coverage)
         return worst

@@ -22,7 +22,7 @@ _BLANK = re.compile(
             r"\( ?(?:mask(?:ed)?|blank|gap)(?:[ _#:.-]?\d{1,4})? ?\)",  # (gap 2); "Office (Word)" is none
             rf"(?<![^\W_]){_NAME}_(?:\d{{1,4}}|i)(?![^\W_])",  # MASK_3
             r"\{\{[^{}\n]{0,40}\}\}|\$\{[^{}\n]{0,40}\}|<extra_id_\d{1,3}>|%[a-z]{1,20}%",  # {{x}}, ${x}, %name%
-            rf"[\[<({{] ?(?:\.{{2,9}}|_{{1,40}}|\?{{1,9}}|-{{1,9}}) ?[\]>)}}]",  # [...], [?]
+            r"[\[<({] ?(?:\.{2,9}|_{1,40}|\?{1,9}|-{1,9}) ?[\]>)}]",  # [...], [?]
             r"_{2,40} ?\(?\d{1,3}\)? ?_{2,40}",  # __1__
             r"(?<![^\W_])_{2,}(?![^\W_])|_{3,}",  # ____
             r"(?<![*.?#~■□█▁-])(?:\.{3,}|\?{3,}|\*{3,}|#{3,}|~{3,}|-{3,}|[■□█▁]+)",  # ..., ???, ■■■
@@ -64,7 +64,7 @@ def neutralise(text: str) -> str:
     clauses = re.split(r"(?<=[.!?:;]) |\n", re.sub(r"[^\S\n]+", " ", found))
     said = [clause for clause in clauses if words(clause)]
     told = [clause for clause in said if not _instructs(clause)]
-    kept = " ".join((told or said)).strip()
+    kept = " ".join(told or said).strip()
     kept = re.sub(r" ([,.;:?!])", r"\1", re.sub(r" +", " ", kept)).strip(" ,;:-'\"")
     return kept or cleaned
 

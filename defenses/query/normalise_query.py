@@ -54,17 +54,18 @@ def _unmask(word: re.Match[str]) -> str:
 
 
 def _visible(text: str) -> str:
-    kept: list[str] = []
-    for i, character in enumerate(text):
-        if _shows(character):
-            kept.append(character)
-        elif character in _JOINERS and 0 < i < len(text) - 1 and _joins(text[i - 1]) and _joins(text[i + 1]):
-            kept.append(character)
-        elif character == _EMOJI_FORM and i and unicodedata.category(text[i - 1]) == "So":
-            kept.append(character)
-        elif character.isspace():  # separators among the control characters
-            kept.append(" ")
-    return "".join(kept)
+    return "".join(
+        # Separators among the control characters part words.
+        character if _shows(character) or _belongs(text, i) else " " * character.isspace()
+        for i, character in enumerate(text)
+    )
+
+
+def _belongs(text: str, i: int) -> bool:
+    """Whether the invisible character at i is part of the spelling."""
+    if text[i] == _EMOJI_FORM:
+        return i > 0 and unicodedata.category(text[i - 1]) == "So"
+    return text[i] in _JOINERS and 0 < i < len(text) - 1 and _joins(text[i - 1]) and _joins(text[i + 1])
 
 
 def clean(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
 from sentinel.evidence import Evidence
@@ -43,20 +43,24 @@ def top_k_utility(similarities: Sequence[float], k: int) -> Pieces:
     return edges, -np.abs(served - float(k))
 
 
-def top_p_utility(similarities: Sequence[float], p: float, alpha: float) -> Pieces:
-    """U(tau) = -|sum over s_i >= tau of w(s_i) - p * sum of all w(s_i)|, w(s) = exp(alpha (s - s_max) / (s_max - s_min)).
+def top_p_utility(
+    similarities: Sequence[float], p: float, alpha: float, bounds: tuple[float, float] = (LOW, HIGH)
+) -> Pieces:
+    """U(tau) = -|sum over s_i >= tau of w(s_i) - p * sum of all w(s_i)| (Grislain, arXiv 2412.19291, top-p).
 
-    With s_max and s_min taken from the candidates, one document more would change every weight and the sensitivity
-    would not be 1. They are the public bounds 1 and -1 here, so that w is at most 1, and one document changes U by
-    max(p, 1 - p) < 1 at most (Grislain, arXiv 2412.19291, top-p).
+    Weights are w(s) = exp(alpha (s - s_max) / (s_max - s_min)), at most 1. With s_min and s_max taken from the
+    candidates, one document more would change every weight and the sensitivity would not be 1; they are public
+    bounds here, so that one document changes U by max(p, 1 - p) < 1 at most.
 
     Args:
         similarities: Cosines, in any order.
         p: Share of the weight that is wanted, in (0, 1).
-        alpha: How much more a better match weighs; over a spread d of cosines by exp(alpha d / 2).
+        alpha: The weight at s_min is exp(-alpha) of that at s_max.
+        bounds: s_min and s_max; what is more similar than s_max weighs 1.
     """
     edges, ranked = _pieces(similarities)
-    weights = np.exp(alpha * (ranked - HIGH) / (HIGH - LOW))
+    least, most = bounds
+    weights = np.exp(alpha * (np.minimum(ranked, most) - most) / (most - least))
     from_top = np.append(np.cumsum(weights[::-1])[::-1], 0.0)
     served = from_top[np.searchsorted(ranked, edges[1:], side="left")]
     return edges, -np.abs(served - p * from_top[0])
@@ -111,7 +115,15 @@ class DpRetrieval(SelectionDefense):
     epsilon: float = Field(3.0, gt=0.0, le=1000.0, description="of one threshold; smaller is noisier")
     utility: Literal["top_k", "top_p"] = Field("top_k", description="what a good threshold serves")
     p: float = Field(0.5, gt=0.0, lt=1.0, description="top_p: share of the candidates' weight that is wanted")
-    alpha: float = Field(20.0, ge=0.0, le=1000.0, description="top_p: how much more a better match weighs")
+    alpha: float = Field(5.0, ge=0.0, le=1000.0, description="top_p: how much more a better match weighs")
+    least: float = Field(0.0, ge=LOW, le=HIGH, description="top_p: similarity of a poor match; public, below `most`")
+    most: float = Field(0.8, ge=LOW, le=HIGH, description="top_p: similarity of a perfect match; public")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.most - self.least < 0.01:
+            raise ValueError("`most` must lie at least 0.01 above `least`")
+        return self
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Draw one threshold and drop what lies below it."""
@@ -124,7 +136,7 @@ class DpRetrieval(SelectionDefense):
         if self.utility == "top_k":
             pieces = top_k_utility(found, evidence.request.k)
         else:
-            pieces = top_p_utility(found, self.p, self.alpha)
+            pieces = top_p_utility(found, self.p, self.alpha, (self.least, self.most))
         source = resources.random.for_request(evidence.request, self.manifest.name)
         threshold = draw_threshold(pieces, self.epsilon, source)
         return Selection.without(

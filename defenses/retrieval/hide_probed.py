@@ -40,7 +40,7 @@ class HideProbed(SelectionDefense):
     grams: int = Field(10, ge=1, le=100, description="3-grams in common below which the share does not count")
 
     words: int = Field(12, ge=3, le=256, description="content words in order below which `ordered` does not count")
-    ordered: float = Field(0.6, gt=0.0, le=1.0, description="share of the query's content words that is too large")
+    ordered: float = Field(0.5, gt=0.0, le=1.0, description="share of the query's content words that is too large")
     cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
