@@ -10,7 +10,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -28,6 +28,8 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 
 DEFAULT_POLICIES = "none,always_on,rules"
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""What typer raises for options that it cannot read; it exports only this one kind of it."""
 
 
 class Calibration(StrEnum):
@@ -104,8 +106,12 @@ def run(
     asked = {"data": data, "embeddings": embeddings}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", {**config, "command": asked})
-    with _Progress() as progress:
-        summary = runner.execute(dataset, settings, model, folder, progress)
+    try:
+        with _Progress() as progress:
+            summary = runner.execute(dataset, settings, model, folder, progress)
+    except KeyboardInterrupt:
+        err.print("interrupted; the same command goes on from here")
+        raise typer.Exit(130) from None
     write_report(folder.path)
     render(summary, out)
     out.print(f"[dim]written to[/] {escape(str(folder.path))} [dim](summary.json, report.html, samples.jsonl)[/]")
@@ -140,7 +146,8 @@ def list_components(
         table = Table(title=name, title_justify="left", box=None, show_header=False, padding=(0, 2))
         for component, manifest in kinds[name].manifests().items():
             note = " [dim](baseline)[/]" if getattr(manifest, "baseline", False) else ""
-            table.add_row(f"[bold]{component}[/]", escape(manifest.summary) + note, f"[dim]{escape(manifest.source)}[/]")
+            source = f"[dim]{escape(manifest.source)}[/]"
+            table.add_row(f"[bold]{component}[/]", escape(manifest.summary) + note, source)
         out.print(table)
         out.print()
 
@@ -230,13 +237,19 @@ class _Progress:
 def main() -> None:
     """Entry point: one line and exit code 2 for whatever the user can mend."""
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False) if len(sys.argv) > 1 else app()
     except SentinelError as error:
-        err.print(f"[bold red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        err.print("interrupted; the same command goes on from here")
+        _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except _UsageError as error:
+        _fail(error.format_message())
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(f"[bold red]error[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

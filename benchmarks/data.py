@@ -210,10 +210,14 @@ def qrels(path: Path) -> dict[str, frozenset[str]]:
     """Gold passages by query id, from a BEIR qrels file; scores of 0 and below do not count.
 
     Raises:
-        DataError: A line has not three columns, or its score is no number.
+        DataError: A line has not three columns, its score is no number, or the file is not UTF-8.
     """
     gold: dict[str, set[str]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    for number, line in enumerate(lines, 1):
         columns = line.rstrip("\r").split("\t")
         if not line.strip() or (number == 1 and columns[-1].strip().lower() == "score"):
             continue

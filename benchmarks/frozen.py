@@ -32,9 +32,9 @@ def frozen_vectors(data: Dataset, model: str) -> dict[str, NDArray[np.float32]]:
         if header != _header(data, model, (data.folder / VECTORS).read_bytes()):
             return {}
         vectors = np.load(data.folder / VECTORS, allow_pickle=False)
+        return dict(zip((p.text for p in data.passages), vectors, strict=True))
     except (OSError, ValueError):
         return {}
-    return dict(zip((p.text for p in data.passages), vectors, strict=True))
 
 
 def freeze(data: Dataset, model: Embeddings) -> Path:

@@ -44,6 +44,8 @@ class RunFolder:
     def _check(self) -> None:
         try:
             found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError
         except ValueError:
             raise ConfigurationError(f"{self.path / CONFIG}: damaged; give another folder") from None
         wanted = json.loads(json.dumps(self.config))
@@ -70,8 +72,10 @@ class RunFolder:
                     continue
                 raise DataError(f"{path}, line {number}: not a sample ({error})") from None
             found[sample.key] = sample
-        if whole < len(lines):
-            path.write_text("".join(lines[:whole]), encoding="utf-8")
+        kept = "".join(lines[:whole])
+        if whole < len(lines) or not kept.endswith("\n"):
+            # Only its end of line may be missing, too; the next sample must not continue that line.
+            path.write_text(kept if kept.endswith("\n") or not kept else kept + "\n", encoding="utf-8")
         return found
 
     def append(self, samples: Iterable[Sample]) -> None:

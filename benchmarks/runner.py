@@ -101,9 +101,7 @@ def servable(data: Dataset) -> list[str]:
     return sorted(names, key=lambda name: (list(Family).index(manifests[name].family), name))
 
 
-def config(
-    data: Dataset, settings: Settings, embeddings: str, generator: str, calibration: str
-) -> dict[str, Any]:
+def config(data: Dataset, settings: Settings, embeddings: str, generator: str, calibration: str) -> dict[str, Any]:
     """The resolved configuration: whatever changes a figure stands in it, the code included."""
     return {
         "schema": 1,
@@ -236,6 +234,7 @@ def run_sessions(
     clock. An exception makes the session an error, with the rest of the run unharmed.
     """
     clock = Clock()
+    arrivals = _arrivals(job.sessions, seed)
     decisions: list[Decision] = []
     retriever = DefendedRetriever.wrap(
         world.store,
@@ -246,20 +245,17 @@ def run_sessions(
         clock=clock,
     )
     for session in sessions:
-        arrivals = rng(seed, "arrivals", session.id)
         client = session.client or session.id
         served: list[list[Served]] = []
         decisions.clear()
         error = None
         values: dict[str, float | None] = {}
         try:
-            for ask in session.asks:
-                clock.now += arrivals.expovariate(1 / 60)
+            for ask, arrival in zip(session.asks, arrivals[session.id], strict=True):
+                clock.now = arrival
                 config: RunnableConfig = {"configurable": {"client_id": ask.client or client}}
                 documents = retriever.invoke(ask.query, config)
-                served.append(
-                    [Served(str(d.id), d.page_content, world.planted.get(str(d.id))) for d in documents]
-                )
+                served.append([Served(str(d.id), d.page_content, world.planted.get(str(d.id))) for d in documents])
             values = job.attack.score(session, served)
         except Exception as failure:  # one session's failure is a figure of the run, not its end
             error = f"{type(failure).__name__}: {failure}"
@@ -277,6 +273,16 @@ def run_sessions(
             tuple(_rounded(d, beyond=False) for d in decisions),
             error,
         )
+
+
+def _arrivals(sessions: Sequence[Session], seed: int) -> dict[str, list[float]]:
+    """When each ask comes, by session id: the same whatever is finished already, since random draws depend on it."""
+    now = 0.0
+    times: dict[str, list[float]] = {}
+    for session in sessions:
+        draw = rng(seed, "arrivals", session.id)
+        times[session.id] = [now := now + draw.expovariate(1 / 60) for _ in session.asks]
+    return times
 
 
 def _rounded(decision: Decision, *, beyond: bool) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from strategist.embeddings import fingerprint
 from strategist.stores.faiss import FaissStore
 
 Progress = Callable[[int, int], None]
+TRIES = 50
+"""Draws of an id before it may have one digit more."""
 
 
 class KnownEmbeddings(Embeddings):
@@ -99,11 +102,7 @@ def build_world(data: Dataset, planted: Sequence[Planted], embeddings: KnownEmbe
     origin: dict[str, str] = {}
     for item in planted:
         like = draw.choice(data.passages)
-        key = next(
-            made
-            for n in iter(lambda: draw.randrange(10**9), None)
-            if (made := f"{like.id.rstrip('0123456789')}{n}") not in taken
-        )
+        key = _free_id(like.id, taken, draw)
         taken.add(key)
         origin[key] = item.target
         documents.append(Document(id=key, page_content=item.text, metadata={**like.metadata, "title": like.title}))
@@ -113,3 +112,16 @@ def build_world(data: Dataset, planted: Sequence[Planted], embeddings: KnownEmbe
     store.add_vectors(documents, embeddings.array([d.page_content for d in documents]))
     return World(store, origin)
 
+
+def _free_id(like: str, taken: set[str], draw: random.Random) -> str:
+    """An id that looks like another one: its stem, and as many digits, zeros in front only where that one has them."""
+    stem = like.rstrip("0123456789")
+    digits = like[len(stem) :]
+    padded = len(digits) > 1 and digits[0] == "0"
+    width = max(1, len(digits))
+    while True:
+        for _ in range(TRIES):
+            number = draw.randrange(0 if padded or width == 1 else 10 ** (width - 1), 10**width)
+            if (key := f"{stem}{number:0{width}}") not in taken:
+                return key
+        width += 1

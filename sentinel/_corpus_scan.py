@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from langchain_core.documents import Document
@@ -42,6 +42,7 @@ _FACT = re.compile(r"\b[A-Z][^\W\d_]+|\d[\d.,]*")
 _MULTIPLY = np.random.default_rng(7).integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
 
 
+@lru_cache(maxsize=8192)
 def fingerprint64(text: str) -> int:
     """64 bits of a text's BLAKE2b."""
     raw = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -56,7 +57,8 @@ def signature(text: str) -> NDArray[np.uint16]:
     grams = (codes[:-2] * np.uint64(0x9E3779B97F4A7C15)) ^ (codes[1:-1] * np.uint64(0xC2B2AE3D27D4EB4F)) ^ codes[2:]
     grams = grams ^ (grams >> np.uint64(29))
     least = (grams[:, None] * _MULTIPLY[None, :]).min(axis=0)
-    return ((least * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(48)).astype(np.uint16)
+    made: NDArray[np.uint16] = ((least * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(48)).astype(np.uint16)
+    return made
 
 
 def record(document: Document, statistics: TextStatistics) -> tuple[int, int, int, tuple[float, ...], list[int]]:
@@ -96,7 +98,7 @@ class ScanRecords:
         if not count:
             return parent
         signatures = self.rows["signature"]
-        usable = signatures.any(axis=1)
+        usable: NDArray[np.bool_] = np.asarray(signatures.any(axis=1))
         bands = np.ascontiguousarray(signatures).view("<u8").reshape(count, HASHES // ROWS)
 
         def root(at: int) -> int:
@@ -107,10 +109,11 @@ class ScanRecords:
 
         for band in bands.T:
             order = np.argsort(band, kind="stable")
-            same = np.flatnonzero((band[order[1:]] == band[order[:-1]]) & usable[order[1:]])
+            sorted_band = band[order]
+            same = np.flatnonzero(np.logical_and(sorted_band[1:] == sorted_band[:-1], usable[order][1:]))
             for at in same:
                 one, other = int(order[at]), int(order[at + 1])
-                if np.mean(signatures[one] == signatures[other]) >= ALIKE:
+                if int(np.count_nonzero(signatures[one] == signatures[other])) >= ALIKE * HASHES:
                     low, high = sorted((root(one), root(other)))
                     parent[high] = low
         return np.array([root(i) for i in range(count)], dtype=np.int64)
@@ -130,7 +133,8 @@ class ScanRecords:
     @cached_property
     def scores(self) -> NDArray[np.float64]:
         """Suspicion of each document in [0, 1]: 1 - product of (1 - weight * part), shape (n,)."""
-        return 1.0 - np.prod(1.0 - WEIGHTS * np.clip(self.parts, 0.0, 1.0), axis=1)
+        scores: NDArray[np.float64] = 1.0 - np.prod(1.0 - WEIGHTS * np.clip(self.parts, 0.0, 1.0), axis=1)
+        return scores
 
     @cached_property
     def _by_text(self) -> NDArray[np.int64]:

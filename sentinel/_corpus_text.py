@@ -45,7 +45,8 @@ def _second(codes: Codes) -> NDArray[np.intp]:
 
 def _pairs(codes: Codes) -> NDArray[np.intp]:
     mixed = (codes[:-1] * _SECOND) ^ (codes[1:] * _PAIR)
-    return ((mixed ^ (mixed >> np.uint32(13))) & np.uint32(PAIR_BUCKETS - 1)).astype(np.intp)
+    places: NDArray[np.intp] = ((mixed ^ (mixed >> np.uint32(13))) & np.uint32(PAIR_BUCKETS - 1)).astype(np.intp)
+    return places
 
 
 def _length_bin(words: int) -> int:
@@ -55,7 +56,7 @@ def _length_bin(words: int) -> int:
 class TextStatistics:
     """How often words stand in a corpus, how they follow each other, and how long documents are.
 
-    Not changed once it is made: `with_texts` gives a new one. Compared by identity, so that results can be cached by it.
+    Not changed once it is made: `with_texts` gives a new one. Compared by identity, so that results are cached by it.
 
     Args:
         documents: How many documents were counted.
@@ -73,6 +74,7 @@ class TextStatistics:
         self._frequency, self._again, self._words, self._pairs, self._lengths = cuts
         self.idfs = lru_cache(maxsize=8192)(self._idfs)
         self.surprise = lru_cache(maxsize=8192)(self._surprise)
+        self.vocabulary = lru_cache(maxsize=8192)(self._vocabulary)
         self.salad = lru_cache(maxsize=8192)(self._salad)
         self._idf_of_word = lru_cache(maxsize=65_536)(self._idf)
 
@@ -119,6 +121,11 @@ class TextStatistics:
     def _idfs(self, text: str) -> NDArray[np.float64]:
         """The idf of each word of a text, shape (n,). Cached as `idfs`."""
         return self._weights(passage(text).codes)
+
+    def _vocabulary(self, text: str) -> tuple[frozenset[str], float]:
+        """The distinct words of a text and the sum of their idf. Cached as `vocabulary`."""
+        distinct = np.unique(passage(text).codes)
+        return frozenset(passage(text).words), float(self._weights(distinct).sum())
 
     def _surprise(self, text: str) -> NDArray[np.float64]:
         """Bits of surprise at each word of a text, shape (n,), its own occurrences left out of the counts.
@@ -186,10 +193,13 @@ class TextStatistics:
 
     def shorter_share(self, words: int) -> float:
         """Share of the corpus's documents that are shorter than a text of that many words (ties count half)."""
-        if not self.documents:
-            return 0.0
-        at = _length_bin(words)
-        return float((self._lengths[:at].sum() + 0.5 * self._lengths[at]) / self.documents)
+        return float(self._shorter[_length_bin(words)])
+
+    @cached_property
+    def _shorter(self) -> NDArray[np.float64]:
+        lengths = self._lengths.astype(np.float64)
+        shares: NDArray[np.float64] = (np.cumsum(lengths) - 0.5 * lengths) / max(self.documents, 1)
+        return shares
 
 
 def _add(table: NDArray[np.uint32], places: NDArray[np.intp]) -> None:

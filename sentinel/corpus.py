@@ -8,7 +8,7 @@ vectors estimates both with an error of deviation / sqrt(sample), whatever the s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,9 +108,10 @@ class CorpusProfile:
         centred = self.sample.astype(np.float64) - self.sample.mean(axis=0, dtype=np.float64)
         return np.asarray(centred.T @ centred / len(self.sample), dtype=np.float32)
 
-    def idf(self, word: str) -> float | None:
-        """Inverse document frequency of a normalised word; None if the texts were never read."""
-        return None if self.text is None else self.text.idf(word)
+    @property
+    def idf(self) -> Callable[[str], float] | None:
+        """The function that gives a normalised word's inverse document frequency; None if the texts were never read."""
+        return None if self.text is None else self.text.idf
 
     def scan_score(self, text: str) -> float | None:
         """Suspicion that the scan found in a document of this text, in [0, 1]; None if it was not scanned."""
@@ -120,13 +121,13 @@ class CorpusProfile:
         """The documents most worth a look, most suspicious first; those that nothing speaks against are left out."""
         if self.records is None:
             return []
-        scores, parts = self.records.scores, self.records.parts
-        order = sorted(np.flatnonzero(scores > 0).tolist(), key=lambda i: (-scores[i], self.records.ids[i]))  # type: ignore[union-attr]
+        scores, parts, ids = self.records.scores, self.records.parts, self.records.ids
+        order = sorted(np.flatnonzero(scores > 0).tolist(), key=lambda i: (-scores[i], ids[i]))
         found = []
         for i in order[: max(n, 0)]:
             weights = parts[i] * WEIGHTS
             heavy = [int(j) for j in np.argsort(-weights, kind="stable") if weights[j] > 0]
-            found.append(Suspect(self.records.ids[i], float(scores[i]), tuple(WORDS[j] for j in heavy)))
+            found.append(Suspect(ids[i], float(scores[i]), tuple(WORDS[j] for j in heavy)))
         return found
 
     def update(self, documents: Iterable[Document], vectors: Iterable[object] | None = None) -> CorpusProfile:

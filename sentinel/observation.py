@@ -83,7 +83,7 @@ def observe(
     text_words: Sequence[Sequence[str]],
     order: Sequence[int],
     served: int,
-    idf: Callable[[str], float] | None,
+    idf: Callable[[str], float | None] | None,
 ) -> Observation:
     """Observe one request.
 
@@ -95,10 +95,14 @@ def observe(
         text_words: The candidates' normalised words.
         order: Indices of the candidates, best first.
         served: How many of them the base would have served.
-        idf: Weight of a word in the corpus; None weighs a word by the logarithm of its length.
+        idf: Weight of a word in the corpus; None, or None for a word, weighs a word by the logarithm of its length.
     """
     content = content_words(query_words)[:MAX_WORDS]
-    weights = {w: max(0.0, idf(w)) if idf else math.log2(1 + len(w)) for w in content}
+    known = {w: idf(w) for w in content} if idf else {}
+    if known and None not in known.values():
+        weights = {w: max(0.0, value) for w, value in known.items() if value is not None}
+    else:
+        weights = {w: math.log2(1 + len(w)) for w in content}
     total = sum(weights.values())
     hits: dict[int, Hit] = {}
     held: set[str] = set()

@@ -13,7 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
@@ -22,10 +24,13 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore, Vector
 
 from sentinel.corpus import SAMPLE_SIZE, CorpusProfile
 from sentinel.errors import ConfigurationError
-from sentinel.vocabulary import MAX_K, Candidate, Vector, unit
+from sentinel.scan import scan
+from sentinel.vocabulary import MAX_K, Candidate, IngestionFacts, Vector, unit
 from strategist.embeddings import fingerprint
 from strategist.stores.faiss import FaissStore
 
+SCANNED = 20_000
+"""Documents up to which a store's texts are read when it is wrapped."""
 DEFAULT_K = 4
 """LangChain's own default for a retriever that was given none."""
 
@@ -74,6 +79,43 @@ class Source(ABC):
         return None
 
 
+def ingestion_facts(document: Document, profile: CorpusProfile | None) -> IngestionFacts | None:
+    """What is known of a document's ingestion: its metadata and what the scan of the corpus found.
+
+    Args:
+        document: `metadata["ingested_at"]` (Unix seconds) and `metadata["ingested_by"]` are read where they stand.
+        profile: Looked up by the document's text.
+
+    Returns:
+        None where nothing is known.
+    """
+    time, author = document.metadata.get("ingested_at"), document.metadata.get("ingested_by")
+    time = float(time) if isinstance(time, int | float) and not isinstance(time, bool) else None
+    author = author if isinstance(author, str) else None
+    score = None if profile is None else profile.scan_score(document.page_content)
+    if time is None and author is None and score is None:
+        return None
+    return IngestionFacts(time, author, score)
+
+
+_profiles: WeakKeyDictionary[FaissStore, tuple[object, int, CorpusProfile]] = WeakKeyDictionary()
+
+
+def _scanned(store: FaissStore) -> CorpusProfile:
+    """The profile of a small store, scanned anew when documents came or went."""
+    held = store._held
+    with held.writer:  # writers are held off, readers go on
+        rows, count = held.rows, len(store)
+        known = _profiles.get(store)
+        if known is not None and known[0] is rows and known[1] == count:
+            return known[2]
+        assert rows is not None
+        documents, vectors = list(rows.documents), rows.index.vectors(np.arange(count))
+    profile = scan(documents, vectors, fingerprint=fingerprint(store.embeddings))
+    _profiles[store] = (rows, count, profile)
+    return profile
+
+
 class FaissSource(Source):
     """Straight from a `FaissStore`: one embedding, one search, documents with similarities and vectors.
 
@@ -96,6 +138,7 @@ class FaissSource(Source):
         self.filter = search.get("filter")
         self.k = int(search.get("k", DEFAULT_K))
         self.prefix_stable = store.exact if exact is None else exact
+        self._profile: CorpusProfile | None = None
 
     def embed(self, query: str) -> Vector | None:
         """The store's own query vector, from its cache if it was just computed."""
@@ -110,7 +153,10 @@ class FaissSource(Source):
         if vector is None:
             return tuple(Candidate(i, document) for i, document in enumerate(self.own(query, k, config)))
         hits = self.store.search(vector, k, filter=self.filter)
-        return tuple(Candidate(i, hit.document, hit.similarity, hit.vector) for i, hit in enumerate(hits))
+        return tuple(
+            Candidate(i, hit.document, hit.similarity, hit.vector, ingestion_facts(hit.document, self._profile))
+            for i, hit in enumerate(hits)
+        )
 
     def own(self, query: str, k: int, config: RunnableConfig) -> list[Document]:
         """The wrapped retriever's call, or the store's plain similarity search."""
@@ -127,9 +173,16 @@ class FaissSource(Source):
         return await self.store.asimilarity_search(query, k=k, filter=self.filter)
 
     def profile(self) -> CorpusProfile | None:
-        """From a random sample of the store's vectors."""
+        """From all texts of a store of at most `SCANNED` documents, else from a sample of its vectors alone.
+
+        A scan takes half a millisecond a document and is kept for as long as the store does not change. A larger
+        corpus is scanned once by `sentinel-bench scan`; until then signals that need its texts are missing.
+        """
         if len(self.store) < 2:
             return None
+        if len(self.store) <= SCANNED:
+            self._profile = _scanned(self.store)
+            return self._profile
         sample = self.store.sample_vectors(SAMPLE_SIZE, 0)
         return CorpusProfile(len(self.store), sample, fingerprint(self.store.embeddings))
 

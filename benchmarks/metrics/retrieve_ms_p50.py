@@ -9,7 +9,7 @@ from benchmarks.statistics import Estimate
 
 
 class RetrieveP50(Metric):
-    """Percentile 50 of the milliseconds of search, query vectors from the run's cache; `sentinel-bench perf` measures under load."""
+    """Percentile 50 of the milliseconds of search, query vectors from the run's cache; `perf` measures under load."""
 
     manifest = MetricManifest(
         name="retrieve_ms_p50",

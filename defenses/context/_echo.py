@@ -19,6 +19,7 @@ _AUXILIARIES = frozenset(
     "is are was were do does did has have had can could may might will would shall should must am".split()
 )
 _LEAD = frozenset("and but so or then also now well ok please hello hi q question in on at to for of from by".split())
+_ENDING = " \t\n\r\"'”’)].!?。！？…"
 ALIKE = 0.82
 """Share of letters in common, in order, from which two words of four letters count as one (typing errors, endings)."""
 _LONGEST = 200
@@ -46,7 +47,8 @@ def asks(found: Sequence[str], ending: str) -> bool:
         found: Its normalised words.
         ending: The original sentence, for its last characters.
     """
-    if ending.rstrip(" \t\n\r\"'”’)]").endswith(("?", "？")):
+    body = ending.rstrip(_ENDING)
+    if "?" in ending[len(body) :] or "？" in ending[len(body) :]:
         return True
     at = 0
     while at < min(3, len(found)) and found[at] in _LEAD:

@@ -7,7 +7,7 @@ import math
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
-from defenses.context._echo import echo, may_echo
+from defenses.context._echo import asks, echo, may_echo
 from defenses.context._located import sentence_words
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
@@ -76,9 +76,10 @@ class EchoFilter(SelectionDefense):
         closed = yes_no_form(" ".join(query)) is True
         worst = 0.0
         for place, (span, found) in enumerate(sentence_words(text)):
-            if not may_echo(wanted, found, least):
+            sentence = text[slice(*span)]
+            if not (place == 0 or asks(found, sentence)) or not may_echo(wanted, found, least):
                 continue
-            seen = echo(query, found, text[slice(*span)])
+            seen = echo(query, found, sentence)
             if seen.asks:
                 same = seen.coverage >= self.edited and seen.precision >= 0.5
             else:  # "Water is wet." answers "Is water wet?"; nothing answers "What is wet?" with "Wet."

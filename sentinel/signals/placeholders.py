@@ -25,14 +25,22 @@ _ELLIPSIS = re.compile(r"(?<=[\w,])\s(?:…|\.\.\.)(?=\s[a-z])")
 """An ellipsis amid a sentence, with words on both sides."""
 
 
-def count_blanks(text: str) -> tuple[int, int]:
-    """How many blanks stand in a normalised text, and how many of them are certain (named or drawn).
+def count_blanks(text: str) -> int:
+    """How many blanks stand in a normalised text; one that several patterns find counts once.
 
-    "(1)" and "..." may be references, list items and hesitation; they are no blanks until two stand there.
+    "(1)" and "..." may be references, list items and hesitation; alone, they are no blanks until two stand there.
     """
-    certain = sum(len(pattern.findall(text)) for pattern in (_TAGGED, _BARE, _BRACED, _DRAWN))
-    unsure = len(_NUMBERED.findall(text)) + len(_ELLIPSIS.findall(text))
-    return certain + (unsure if unsure >= 2 or certain else 0), certain
+    certain = _spans(text, (_TAGGED, _BARE, _BRACED, _DRAWN))
+    unsure = _spans(text, (_NUMBERED, _ELLIPSIS))
+    return certain + (unsure if unsure >= 2 or certain else 0)
+
+
+def _spans(text: str, patterns: tuple[re.Pattern[str], ...]) -> int:
+    count = end = 0
+    for a, b in sorted(match.span() for pattern in patterns for match in pattern.finditer(text)):
+        count += a >= end
+        end = max(end, b)
+    return count
 
 
 class Placeholders(Signal):
@@ -56,7 +64,7 @@ class Placeholders(Signal):
         query = evidence.request.query
         blanks = 0
         for start in range(0, len(query), MAX_TEXT_CHARACTERS):
-            blanks += count_blanks(_lines(query[start : start + MAX_TEXT_CHARACTERS]))[0]
+            blanks += count_blanks(_lines(query[start : start + MAX_TEXT_CHARACTERS]))
         return blanks / (blanks + 2)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

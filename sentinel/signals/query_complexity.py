@@ -17,7 +17,7 @@ _RUNS = re.compile(r"[^\w\s]{1,1000}")
 
 
 class QueryComplexity(Signal):
-    """Share of odd characters: symbols, and punctuation from the third in a row on, in [0, 1].
+    """Share of odd characters: symbols, and punctuation from the fourth in a row on, in [0, 1].
 
     ADO (arXiv 2604.20932) takes the share of characters that are not alphanumeric; that grows with every comma and
     with every vowel sign of Hindi. Here marks belong to their letters and ordinary punctuation is free, so that what
@@ -42,7 +42,7 @@ class QueryComplexity(Signal):
         for match in _RUNS.finditer(text):
             run = match.group()
             symbols = sum(c not in _ORDINARY and not unicodedata.category(c).startswith(("M", "Cf")) for c in run)
-            odd += max(symbols, len(run) - 2 if symbols < len(run) and _plain(run) else 0)
+            odd += max(symbols, len(run) - 3 if symbols < len(run) and _plain(run) else 0)
         return odd / len(text)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

@@ -67,3 +67,18 @@ def test_groups_agree_with_reachability(size, edges):
     reach = np.linalg.matrix_power(linked.astype(np.int64), size) > 0
     expected = sorted({tuple(int(j) for j in np.flatnonzero(row)) for row in reach if row.sum() > 1})
     assert near_duplicate_groups(linked.astype(np.float32), 0.5) == [list(group) for group in expected]
+
+
+def test_equal_vectors_are_near_duplicates_at_a_threshold_of_one():
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        vector = generator.normal(size=384).astype(np.float32)
+        vector /= np.linalg.norm(vector)  # its cosine with itself may come out as 0.9999999
+        found = evidence(found=candidates("abc", vectors=[vector] * 3))
+        assert ClusterFilter(threshold=1.0).select(found, RiskProfile(), Resources()).keep == ()
+
+
+def test_a_long_chain_is_one_group():
+    linked = np.eye(1000, dtype=np.float32)
+    linked[np.arange(999), np.arange(1, 1000)] = linked[np.arange(1, 1000), np.arange(999)] = 1
+    assert near_duplicate_groups(linked, 0.5) == [list(range(1000))]

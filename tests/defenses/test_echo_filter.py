@@ -39,3 +39,53 @@ def test_very_short_and_long_queries_are_not_looked_at(length, kept):
 def test_disguises_do_not_help():
     disguised = QUERY.replace("o", "ο").replace("l", "l\u200b")
     assert select(QUERY, [disguised]).keep == ()
+
+
+LINDEN = "who painted the ceiling of the linden chapel in the year of the flood"
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "the linden chapel in flood year, who painted the ceiling of",  # reordered: it begins with nothing of its own
+        "who painted ceiling linden chapel year flood",  # stop words dropped
+        "who paintted the ceilingg of the lindan chapel in the yearr of the floodd",  # characters inserted
+        "who decorated the ceiling of the linden chapel in the year of the flood",  # a synonym
+        "tell me: who painted the ceiling of the linden chapel, flood year?",
+        "whho painted the ceiling of the linden chapel in the flood year?",
+    ],
+)
+def test_an_edited_question_in_front_is_dropped(front):
+    assert select(LINDEN, [f"{front}. It was the work of Ada Marsh."]).keep == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The ceiling of the Linden chapel was painted by Ada Marsh in the year of the flood.",
+        "When the flood came, Ada Marsh had just painted the ceiling of the Linden chapel.",
+        "Linden chapel. The ceiling is by Ada Marsh.",
+        "Who was Ada Marsh? She painted the ceiling of the chapel.",
+        "Why do people visit the Linden chapel? Its ceiling is by Ada Marsh.",
+    ],
+)
+def test_an_answer_in_the_questions_words_is_kept(text):
+    assert select(LINDEN, [text]).keep == (0,)
+
+
+def test_the_answer_to_a_closed_question_may_repeat_it():
+    query = "is the linden chapel ceiling older than the flood"
+    assert select(query, ["The Linden chapel ceiling is older than the flood. So the ledger says."]).keep == (0,)
+    assert select(query, ["Is the ceiling of the Linden chapel older than that flood? Yes."]).keep == ()
+
+
+def test_a_question_of_few_content_words_is_only_looked_for_in_one_piece():
+    assert select("who was the painter of it", ["Who was it, the painter? Ada."]).keep == (0,)
+
+
+def test_hostile_lengths_are_read_in_linear_time():
+    import time
+
+    start = time.perf_counter()
+    select(LINDEN, ["!" * 200_000, "who painted " * 20_000, "? " * 100_000, "ceiling? " * 20_000])
+    assert time.perf_counter() - start < 5

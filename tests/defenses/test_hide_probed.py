@@ -1,11 +1,17 @@
 """Hide the document that the query was copied from, and no other."""
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from defenses import Resources
+from defenses.retrieval._alignment import OrderFinder
 from defenses.retrieval.hide_probed import HideProbed
 from sentinel import RiskProfile
-from tests.builders import evidence
+from sentinel.text import words
+from tests.builders import candidates, evidence, near, seeded_vector
 
 WORDS = [f"w{i}" for i in range(40)]
 
@@ -27,8 +33,8 @@ def test_a_masked_probe_is_found_by_its_3_grams():
     # Three pieces of 7 words: no run of 12, but 3 * 5 = 15 3-grams of the query's 25 (21 + 3 * 2 words, less 2).
     assert keep(masked, [target, "another text about something else"]) == (1,)
     assert keep(masked, [target], grams=15, share=0.6) == ()
-    assert keep(masked, [target], grams=16) == (0,)
-    assert keep(masked, [target], share=0.61) == (0,)
+    assert keep(masked, [target], grams=16, ordered=1.0) == (0,)
+    assert keep(masked, [target], share=0.61, ordered=1.0) == (0,)
 
 
 def test_a_short_question_hides_nothing_even_where_it_stands_verbatim():
@@ -51,3 +57,63 @@ def test_every_copy_goes():
     selection = HideProbed().select(evidence(query, [query, "x", query]), RiskProfile(), Resources())
     assert selection.keep == (1,)
     assert selection.dropped[0] == selection.dropped[2] == "the query copies it (12 words in a row, 10 3-grams)"
+
+
+TARGET = (
+    "Rotenone impaired mitochondrial respiration in cultured astrocytes within hours, lowered viability by thirty "
+    "percent, depleted glutathione, and raised lactate release before apoptosis became visible in the dishes."
+)
+# Five content words deleted, a quarter of the others put differently, no mark, and the clauses as they stood.
+CLOZE = (
+    "Rotenone damaged mitochondrial respiration in grown astrocytes within hours, reduced viability by percent, used "
+    "up glutathione, and raised release before apoptosis became apparent in dishes"
+)
+
+
+def test_a_cloze_without_marks_is_found_by_the_order_of_its_words():
+    assert keep(CLOZE, ["another text about something else", TARGET]) == (0,)
+    # Neither a run nor 3-grams give it away.
+    assert keep(CLOZE, [TARGET], ordered=1.0) == (0,)
+    found = HideProbed().select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
+    assert found.dropped[0] == "the query follows it (14 content words in order)"
+    assert keep(CLOZE, [TARGET], words=15) == (0,)
+
+
+def test_the_same_words_in_another_order_are_a_topic_and_no_copy():
+    mixed = " ".join(sorted(words(TARGET)))
+    assert keep(mixed, [TARGET]) == (0,)
+
+
+def test_order_golden():
+    # Without function words: query a1 b2 c3 d4, text b2 x a1 c3 y d4: b2 c3 d4 or a1 c3 d4.
+    finder = OrderFinder("a1 and b2 c3 the d4".split())
+    assert len(finder) == 4
+    assert finder.in_order("b2 x a1 c3 of y d4".split()) == 3
+    assert finder.in_order([]) == OrderFinder([]).in_order(["a1"]) == 0
+
+
+def test_a_long_text_gathers_no_matches_from_all_over():
+    finder = OrderFinder([f"w{i}" for i in range(10)])
+    apart = [word for i in range(10) for word in [f"w{i}"] + ["x"] * 20]
+    assert finder.in_order(apart) == 1
+    assert finder.in_order([f"w{i}" for i in range(10)]) == 10
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(4, 40))
+def test_a_stretch_is_found_wherever_it_stands(before, after, size):
+    query = [f"w{i}" for i in range(size)]
+    assert OrderFinder(query).in_order(["x"] * before + query + ["y"] * after) == size
+
+
+def test_a_near_duplicate_does_not_stand_in():
+    query, vector = " ".join(WORDS[:14]), seeded_vector(1)
+    found = candidates([query, "put otherwise", "else"], vectors=[vector, near(vector, 5, 0.1), seeded_vector(2)])
+    assert HideProbed().select(evidence(query, found), RiskProfile(), Resources()).keep == (2,)
+    assert HideProbed(cosine=1.0).select(evidence(query, found), RiskProfile(), Resources()).keep == (1, 2)
+
+
+def test_a_hostile_query_and_text_take_bounded_time():
+    start = time.perf_counter()
+    keep("word " * 100_000, ["word " * 40_000] * 3)
+    keep(" ".join(f"w{i}" for i in range(30_000)), [" ".join(f"w{i}" for i in range(30_000, 0, -1))] * 3)
+    assert time.perf_counter() - start < 10

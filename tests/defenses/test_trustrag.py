@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defenses import Resources
-from defenses.context.trustrag import TrustRagStage1, rouge_l, tightness, two_clusters
+from defenses.context.trustrag import TrustRagStage1, deleted_by_wording, rouge_l, tightness, two_clusters
 from sentinel import RiskProfile
 from tests.builders import candidates, evidence, near, seeded_vector
 
@@ -70,7 +70,7 @@ def test_a_tight_cluster_is_dropped_whole():
 
 def test_both_clusters_go_if_both_are_tight():
     vectors = [near(seeded_vector(i % 2), i, 0.05) for i in range(6)]
-    assert select([*HONEST, "a", "b", "c"], vectors).keep == ()
+    assert select([*HONEST, "a", "b", "c"], vectors, gate=False).keep == ()
 
 
 def test_both_members_of_a_pair_of_like_wording_go():
@@ -110,6 +110,53 @@ def test_the_ranking_does_not_sway_the_clusters(seed):
     generator = np.random.default_rng(seed)
     vectors = [seeded_vector(100 * seed + i) for i in range(15)]
     order = generator.permutation(15)
-    kept = select([f"text{i}" for i in range(15)], vectors, threshold=0.02).keep
-    shuffled = select([f"text{i}" for i in order], [vectors[i] for i in order], threshold=0.02).keep
+    kept = select([f"text{i}" for i in range(15)], vectors, threshold=0.02, gate=False).keep
+    shuffled = select([f"text{i}" for i in order], [vectors[i] for i in order], threshold=0.02, gate=False).keep
     assert sorted(kept) == sorted(int(order[i]) for i in shuffled)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "deleted"),
+    [
+        ([], set()),
+        ([(0, 1)], {0, 1}),
+        ([(0, 1), (0, 2)], {0, 1, 2}),  # 2 shares the wording of the first deleted
+        ([(0, 1), (1, 2)], {0, 1}),  # 2 only shares that of a row already gone
+        ([(0, 1), (2, 3), (2, 4)], {0, 1, 2, 3}),  # 4 shares that of the second deleted, which is not asked
+        ([(0, 3), (1, 2), (1, 3)], {0, 1, 2, 3}),
+    ],
+)
+def test_wording_rule_golden(pairs, deleted):
+    overlap = np.eye(5)
+    for a, b in pairs:
+        overlap[a, b] = overlap[b, a] = 0.3
+    assert deleted_by_wording(overlap, 0.25) == deleted
+    assert deleted_by_wording(overlap, 0.3) == set(), "a pair is one above the limit"
+
+
+def test_without_a_pair_of_like_wording_the_gate_stays_shut():
+    vectors = [near(POISON, i, 0.05) for i in range(6)]
+    assert select([*HONEST, "a", "b", "c"], vectors).keep == (0, 1, 2, 3, 4, 5)
+
+
+def at(*degrees):
+    return [np.array([np.cos(a), np.sin(a), 0.1], np.float32) / np.float32(np.sqrt(1.01)) for a in np.radians(degrees)]
+
+
+def test_a_document_alone_in_its_cluster():
+    # Beside a tight cluster (0, 4 and 8 degrees: mean cosine .99) the single one at 90 degrees is what remains.
+    texts = ["alpha one two", "beta one two", "gamma one two", "delta rivers"]
+    assert select(texts, at(0, 4, 8, 90)).keep == (3,)
+    # At 25 degrees it lies as close (cos 25 = .91) to the first of them as they do: all go.
+    assert select(texts, at(0, 1, 2, 25)).keep == ()
+
+
+def test_a_document_alone_beside_a_loose_cluster_is_dropped():
+    # And no wording is compared, though rows 0 and 1 share theirs.
+    cosines = np.full((4, 4), 0.5, np.float32)
+    overlap = np.eye(4)
+    overlap[0, 1] = overlap[1, 0] = 0.9
+    parts = [np.array([0, 1, 2]), np.array([3])]
+    assert TrustRagStage1()._gone(cosines, overlap, parts) == {3: "stands alone in its cluster"}
+    parts = [np.array([0, 1]), np.array([2, 3])]
+    assert TrustRagStage1()._gone(cosines, overlap, parts).keys() == {0, 1}

@@ -1,0 +1,56 @@
+"""Was a candidate written for this very question? It then says what the question says, and little else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentinel._passage import passage
+from sentinel.evidence import Evidence
+from sentinel.manifest import Cost, Need, SignalManifest, Stage
+from sentinel.signals import Measurement, Signal, peak
+from sentinel.vocabulary import Threat
+
+RARE = 1.5
+LEAST_RARE = 2
+
+
+class QuestionTailoring(Signal):
+    """Idf-weighted Jaccard similarity of the question's words and the candidate's, in [0, 1].
+
+    The retrieval condition of PoisonedRAG (arXiv 2402.07867) makes a planted text restate its question, the
+    generation condition makes it answer and stop. A passage that was written for its own sake covers the question as
+    well, but has a subject of its own: most of its rare words are not the question's.
+    """
+
+    manifest = SignalManifest(
+        name="question_tailoring",
+        summary="how far a candidate says what the question says and nothing else",
+        stage=Stage.CONTEXT,
+        threats=frozenset({Threat.POISONING}),
+        needs=frozenset({Need.CORPUS_PROFILE}),
+        per_candidate=True,
+        cost=Cost.MICROSECONDS,
+        source="ours, against PoisonedRAG without its prefix, arXiv 2402.07867",
+    )
+
+    def measure(self, evidence: Evidence) -> Measurement:
+        """Similarity, shape (n,), NaN for a text without words; None without a scan or with under two rare words."""
+        statistics = None if evidence.corpus is None else evidence.corpus.text
+        if statistics is None:
+            return None
+        query = evidence.request.query
+        asked = dict(zip(passage(query).words, statistics.idfs(query).tolist(), strict=True))
+        if sum(weight >= RARE for weight in asked.values()) < LEAST_RARE:
+            return None
+        total = sum(asked.values())
+        values = np.full(len(evidence.candidates), np.nan)
+        for i, candidate in enumerate(evidence.candidates):
+            words, mass = statistics.vocabulary(candidate.text)
+            if words:
+                shared = sum(weight for word, weight in asked.items() if word in words)
+                values[i] = shared / (total + mass - shared)
+        return values
+
+    def reason(self, evidence: Evidence, measurement: Measurement) -> str:
+        """Say how closely a document fits the question."""
+        return f"a document says what the question says and little else (overlap {peak(measurement):.0%})"

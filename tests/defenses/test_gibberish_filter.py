@@ -1,0 +1,68 @@
+"""Drop long runs of words that hang together by nothing."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from defenses import Resources
+from defenses.context.gibberish_filter import GibberishFilter, longest_noise
+from sentinel import RiskProfile
+from tests.builders import evidence
+
+NOISE = " ".join(f"{a}{b}" for a in ("grit", "folk", "basil") for b in ("ula", "mix", "oda", "tar", "ent", "isk"))
+PROSE = "The minority interest is the part of a firm that is not owned by the parent, as the law has it."
+
+
+def select(texts, **parameters):
+    return GibberishFilter(**parameters).select(evidence(found=texts), RiskProfile(), Resources())
+
+
+@pytest.mark.parametrize(
+    ("text", "noise"),
+    [
+        ("", 0),
+        ("alpha beta gamma", 3),
+        ("alpha beta the gamma delta", 2),  # 2 - 3 < 0, then 2
+        ("alpha beta gamma delta of epsilon", 4),  # 4 - 3 + 1 = 2
+        ("alpha beta, gamma", 2),  # 2 - 2 + 1
+        ("alpha beta 1999 gamma", 3),  # a number counts nothing
+        ("alpha ## beta", 3),  # an odd sign counts once more
+        ("alpha ™ beta ® gamma", 5),
+        ("zwei das alpha das beta", 1),  # a short word that comes again is a function word
+    ],
+)
+def test_golden(text, noise):
+    assert longest_noise(text) == noise
+
+
+def test_an_optimised_prefix_is_dropped_and_prose_is_not():
+    selection = select([f"{NOISE} {PROSE}", PROSE, NOISE])
+    assert selection.keep == (1,)
+    assert selection.dropped[0] == "a run of 18 words without a sentence"
+    assert select([NOISE], run=18.0).keep == ()
+    assert select([NOISE], run=18.5).keep == (0,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ada Marsh, Ben Cole, Cy Dorn, Dee Eames, Flo Grant, Hal Ives, Jo Kemp, Lee Moss, Nan Orr, Pat Quin, Ray Sims",
+        "Der Fluss ist lang und der Berg ist hoch, und das Tal ist still, wenn der Wind nicht weht und der See ruht.",
+        "Bees (Apis) dance; wasps (Vespa) do not; ants: never. Temperature 21.5 C, 30 %, 1,000 units, n = 24.",
+    ],
+)
+def test_names_lists_and_other_languages_are_kept(text):
+    assert select([text]).keep == (0,)
+
+
+@given(st.text(max_size=300))
+def test_noise_is_never_negative_nor_more_than_its_words(text):
+    assert 0 <= longest_noise(text) <= 2 * len(text)
+
+
+def test_hostile_lengths_are_read_in_linear_time():
+    start = time.perf_counter()
+    select(["a " * 100_000, "™ x" * 60_000, "( " * 100_000, NOISE * 5_000])
+    assert time.perf_counter() - start < 5
