@@ -28,10 +28,11 @@ from rich.table import Table
 from benchmarks.attacks import rng
 from benchmarks.attacks.mba import mask
 from benchmarks.data import Dataset, load
+from benchmarks.frozen import frozen_vectors
 from defenses import Resources, SeededRandomSource
 from sentinel.errors import ConfigurationError
 from strategist import DefendedRetriever
-from strategist.embeddings import embed_array
+from strategist.embeddings import embed_array, fingerprint
 from strategist.stores.faiss import FaissStore
 
 SUBJECTS = ["bare", "none", "rules", "always_on"]
@@ -117,7 +118,9 @@ def measure(
     """
     data = load("bundled")
     names = ["bare", *(name for name in subjects if name != "bare")]
-    vectors = embed_array(model, [p.text for p in data.passages])
+    frozen = frozen_vectors(data, fingerprint(model))
+    texts = [p.text for p in data.passages]
+    vectors = np.stack([frozen[text] for text in texts]) if frozen else embed_array(model, texts)
     cells: list[dict[str, Any]] = []
     rounds = len(docs) * 2 * 2
     done = 0

@@ -64,10 +64,8 @@ def _aligned(text: TextStatistics, query: str, texts: tuple[str, ...]) -> Alignm
         if len(found) < REPEATS:
             found.append((at, float(idf[at])))
     chains = [_chain(passage(one).words, places) for one in texts]
-    weight, length = (
-        (np.array(column, dtype=np.float64) for column in zip(*chains, strict=True)) if chains else ([], [])
-    )
-    return Alignment(np.asarray(weight), np.asarray(length), float(idf[rare].sum()))
+    table = np.array(chains, dtype=np.float64).reshape(len(chains), 2)
+    return Alignment(table[:, 0], table[:, 1], float(idf[rare].sum()))
 
 
 def _chain(words: tuple[str, ...], places: dict[str, list[tuple[int, float]]]) -> tuple[float, int]:

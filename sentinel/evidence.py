@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -43,6 +43,19 @@ class Evidence:
         """The same request over the candidates at `positions` (`Candidate.position`), order kept."""
         wanted = set(positions)
         return self.with_candidates([c for c in self.candidates if c.position in wanted])
+
+    def with_texts(self, texts: Mapping[int, str]) -> Evidence:
+        """The same candidates, some with another text, by position; the documents themselves are not touched."""
+        if not texts:
+            return self
+        return self.with_candidates(
+            [
+                replace(c, document=c.document.model_copy(update={"page_content": texts[c.position]}))
+                if c.position in texts
+                else c
+                for c in self.candidates
+            ]
+        )
 
     @cached_property
     def query_words(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def fit(
     labels = np.array([e.positive for e in examples], dtype=bool)
     if min(labels.sum(), (~labels).sum()) < MIN_EXAMPLES:
         raise DataError(
-            f"{labels.sum()} positive and {(~labels).sum()} negative examples; at least {MIN_EXAMPLES} of each are needed"
+            f"{labels.sum()} positive and {(~labels).sum()} negative examples; {MIN_EXAMPLES} of each are the least"
         )
     values = np.array([[e.features.get(name, np.nan) for name in features] for e in examples], dtype=np.float64)
     values = values.reshape(len(examples), len(features))
@@ -92,9 +92,9 @@ def fit(
     columns = np.array([c for c in usable if np.nanstd(values[:, c]) > 1e-9], dtype=np.intp)
     if not len(columns):
         raise DataError("none of the features was measured often enough to be fitted")
-    center = np.nanmean(values[~labels][:, columns], axis=0)
+    center: NDArray[np.float64] = np.nanmean(values[~labels][:, columns], axis=0)
     center = np.where(np.isfinite(center), center, np.nanmean(values[:, columns], axis=0))
-    scale = np.nanstd(values[:, columns], axis=0)
+    scale: NDArray[np.float64] = np.nanstd(values[:, columns], axis=0)
     standard = np.clip((values[:, columns] - center) / scale, -CLIP, CLIP)
     standard = np.where(np.isnan(standard), 0.0, standard)
     kept = list(range(len(columns)))

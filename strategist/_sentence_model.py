@@ -93,7 +93,7 @@ class LoadedModel:
             return [1] * len(texts)
         tokenizer = getattr(self._model, "tokenizer", None)
         # Only Hugging Face tokenizers are called so; the characters of other models' texts are close enough.
-        if not hasattr(tokenizer, "all_special_ids"):
+        if tokenizer is None or not hasattr(tokenizer, "all_special_ids"):
             return [1 + len(text) // 4 for text in texts]
         with self._in_turn():
             ids = tokenizer(texts, truncation=True, max_length=self._model.max_seq_length)["input_ids"]

@@ -21,7 +21,7 @@ from langchain_core.runnables import RunnableConfig
 from defenses import Defense, QueryDefense, Resources, Selection, SelectionDefense, build
 from sentinel.evidence import Evidence
 from sentinel.history import ClientState, HistoryStore, client_key
-from sentinel.manifest import Stage
+from sentinel.manifest import Need, Stage
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K, Candidate, Request, Vector
@@ -258,14 +258,19 @@ class Engine:
 
     def _defenses(self, plan: DefensePlan, *stages: Stage) -> list[Defense]:
         built = [_defense(planned) for planned in plan.defenses]
-        return [defense for stage in stages for defense in built if defense.manifest.stage is stage]
+        # Budgets come last: what a later filter drops must not have been charged for.
+        free = [
+            d for stage in stages for d in built if d.manifest.stage is stage and Need.LEDGER not in d.manifest.needs
+        ]
+        return free + [d for d in built if d.manifest.stage in stages and Need.LEDGER in d.manifest.needs]
 
     def _rewritten(self, decision: Decision, evidence: Evidence) -> str:
         query = evidence.request.query
         for defense in self._defenses(decision.plan, Stage.QUERY):
             if isinstance(defense, QueryDefense):
                 try:
-                    query = defense.rewrite(evidence, decision.profile, self.resources) or query
+                    seen = replace(evidence, request=replace(evidence.request, query=query))
+                    query = defense.rewrite(seen, decision.profile, self.resources) or query
                 except Exception as error:
                     self._fail(decision, defense.manifest.name, error)
         return query
@@ -287,9 +292,9 @@ class Engine:
             dropped = tuple((i, selection.dropped.get(i, "")) for i in kept if i not in still)
             decision.outcomes.append(Outcome(name, len(kept), len(left), dropped))
             replaced.update(selection.replaced)
-            if dropped:
-                kept = left
-                evidence = evidence.keep(kept)
+            kept = left
+            if dropped or selection.replaced:
+                evidence = evidence.keep(kept).with_texts(selection.replaced)
         return kept, {i: replaced[i] for i in kept if i in replaced}
 
 

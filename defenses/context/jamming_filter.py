@@ -49,7 +49,7 @@ class JammingFilter(CuttingFilter):
         r" (?:no|not enough|insufficient|not sufficient|lacks? the|too little) (?:information|context)@{0,6} to"
         r" (?:answer"
         r"|respond|provide an answer)",
-        rf" (?:this|that|the|your|such an?|any)@{{0,2}} (?:question|query|request|prompt)@{{0,2}} (?:cannot|can't"
+        rf" (?:this|that|the|your|such an?|any) (?:question|query|request|prompt)@{{0,2}} (?:cannot|can't"
         rf"|can not|"
         rf"must not|should not|may not|could not|will not)@{{0,1}} be (?:answered|discussed|processed|{_GIVE})",
         r" (?:refuse|decline|do not attempt|never attempt|do not try|avoid|unable|impossible) (?:to answer"

@@ -95,7 +95,8 @@ class BagOfWords(Embeddings):
         self.embedded += 1
         made = np.full(self.dimension, 1e-3)
         for word in text.lower().replace(".", " ").replace("?", " ").split():
-            made[zlib.crc32(word.encode("utf-8", "replace")) % self.dimension] += 1.0
+            number = zlib.crc32(word.encode("utf-8", "replace"))
+            made[number % self.dimension] += 1.0 + number / 2**33  # words weigh differently: hardly a tie
         found: list[float] = (made / np.linalg.norm(made)).tolist()
         return found
 

@@ -70,7 +70,7 @@ def test_what_is_mostly_orders_goes_whole():
     assert select(f"{BEFORE}{ORDER}{AFTER}", least=50).keep == ()
 
 
-@given(st.text(alphabet="ab .?!\n\"”é\u200b…", max_size=80))
+@given(st.text(alphabet='ab .?!\n"”é\u200b…', max_size=80))
 def test_sentences_cover_the_text_without_gaps(text):
     spans = sentences(text)
     assert "".join(text[a:b] for a, b in spans) == text
@@ -83,5 +83,5 @@ def test_sentences_cover_the_text_without_gaps(text):
 
 def test_hostile_lengths_are_read_in_linear_time():
     start = time.perf_counter()
-    select("!" * 200_000, "when you are asked " * 10_000, "ignore all " * 20_000, "?\" " * 60_000, "always " * 30_000)
+    select("!" * 200_000, "when you are asked " * 10_000, "ignore all " * 20_000, '?" ' * 60_000, "always " * 30_000)
     assert time.perf_counter() - start < 8

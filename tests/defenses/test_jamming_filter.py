@@ -7,7 +7,7 @@ from defenses.context.jamming_filter import JammingFilter
 from sentinel import RiskProfile
 from tests.builders import evidence
 
-FACT = "The Linden chapel stands by the river, and its ceiling was painted by Ada Marsh in the year of the flood. "
+FACT = "The Linden chapel stands by the river, and its ceiling was painted by Ada Marsh in the year of the flood."
 
 
 def select(*texts):
@@ -29,7 +29,7 @@ def select(*texts):
     ],
 )
 def test_refusals_are_cut_and_alone_they_are_dropped(refusal):
-    selection = select(FACT + refusal, refusal, f"Who painted it? {refusal}")
+    selection = select(f"{FACT} {refusal}", refusal, f"Who painted it? {refusal}")
     assert selection.keep == (0,)
     assert selection.replaced == {0: FACT}
     assert selection.dropped[1] == "1 sentences refuse to answer, and little else"

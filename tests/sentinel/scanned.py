@@ -17,12 +17,21 @@ VERBS = "supplies overlooks borders replaced shelters finances connects surround
 PLACES = "Marlow Tersk Oderin Calden Vasto Brenner Lisle Quorn Hadder Ostrov".split()
 
 
+NAMES = [
+    a + b + c
+    for a in ("Kar", "Bel", "Sor", "Mun", "Tef", "Wil")
+    for b in "aeiou"
+    for c in ("ldx", "nvik", "rto", "mas", "ged", "pul", "hob")
+]
+
+
 def prose(seed: int, sentences: int = 6) -> str:
     """Grammatical sentences that differ by seed."""
     draw = random.Random(seed)
     return " ".join(
         f"The {draw.choice(SUBJECTS)} of {draw.choice(PLACES)} {draw.choice(VERBS)} the {draw.choice(SUBJECTS)} in "
-        f"the {draw.choice('north south east west'.split())}, and it was built in {draw.randint(1500, 1950)}."
+        f"the {draw.choice('north south east west'.split())}, and it was "
+        f"built by {draw.choice(NAMES)} in {draw.randint(1500, 1950)}."
         for _ in range(sentences)
     )
 

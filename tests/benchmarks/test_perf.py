@@ -1,0 +1,91 @@
+"""`sentinel-bench perf`: sizes, corpora and the cells; never how long anything took."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks import perf
+from benchmarks.data import load
+from benchmarks.perf import corpus, measure, render, sizes, traffic
+from sentinel.errors import ConfigurationError
+from tests.benchmarks.datasets import BagOfWords
+
+LATENCIES = {"p50_ms", "p95_ms", "ratio_to_bare_p50", "ratio_to_bare_p95", "overhead_ms_p50"}
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "found"),
+    [("1000,100000", False, [1000, 100_000]), ("200, 100,200,", False, [100, 200]), ("1_000", True, [1000, 1_000_000])],
+)
+def test_sizes(text: str, full: bool, found: list[int]) -> None:
+    assert sizes(text, full) == found
+
+
+@pytest.mark.parametrize("text", ["", ",", "many", "1e3", "1000,x", "99", "-1000", "1.5", "0"])
+def test_sizes_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="--docs .*: give whole numbers of at least 100"):
+        sizes(text, False)
+
+
+@pytest.mark.parametrize("size", [100, 1500])
+def test_corpus_is_the_bundled_one_and_look_alikes(size: int) -> None:
+    data = load("bundled")
+    vectors = np.random.default_rng(0).normal(size=(len(data.passages), 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    documents, rows = corpus(data, vectors, size, 0)
+    assert len(documents) == len(rows) == len({d.id for d in documents}) == size
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(size), abs=1e-5)
+    shared = min(size, len(data.passages))
+    assert [d.page_content for d in documents[:shared]] == [p.text for p in data.passages[:shared]]
+    assert rows[:shared] == pytest.approx(vectors[:shared], abs=1e-6)
+
+
+def test_traffic_is_distinct_and_mixed_holds_a_tenth_of_probes() -> None:
+    data = load("bundled")
+    benign, mixed = (traffic(data, kind, 200, 0) for kind in ("benign", "mixed"))
+    assert len(set(benign)) == 200
+    assert not any("[MASK_" in query for query in benign)
+    assert sum("[MASK_" in query for query in mixed) == 20
+
+
+@pytest.mark.slow
+def test_every_subject_has_every_cell() -> None:
+    told: list[tuple[str, int, int]] = []
+    result = measure(BagOfWords(), perf.SUBJECTS, [200], 20, 0, lambda *n: told.append(n))
+    assert result["schema"] == 1
+    keys = {"subject", "docs", "index", "k", "clients", "traffic", "metric", "value"}
+    assert all(set(cell) == keys for cell in result["cells"])
+    assert all(np.isfinite(cell["value"]) for cell in result["cells"])
+    cells = {(c["subject"], c["index"], c["traffic"], c["clients"], c["metric"]): c["value"] for c in result["cells"]}
+    assert len(cells) == len(result["cells"])
+    expected = {
+        (subject, index, kind, 1, metric)
+        for subject in perf.SUBJECTS
+        for index in ("flat", "hnsw")
+        for kind in ("benign", "mixed")
+        for metric in LATENCIES
+    }
+    expected |= {
+        (subject, index, "benign", perf.CLIENTS, "throughput_qps")
+        for subject in perf.SUBJECTS
+        for index in ("flat", "hnsw")
+    }
+    assert set(cells) == expected | {("process", "", "", 1, "rss_mb")}
+    assert cells["bare", "flat", "benign", 1, "ratio_to_bare_p50"] == 1.0
+    assert cells["bare", "hnsw", "mixed", 1, "overhead_ms_p50"] == 0.0
+    assert cells["process", "", "", 1, "rss_mb"] > 10
+    assert told
+    text = io.StringIO()
+    render(result, Console(file=text, width=200))
+    for subject in perf.SUBJECTS:
+        assert text.getvalue().count(f" {subject} ") == 4
+
+
+def test_bare_is_timed_even_if_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perf, "WARM_UP", 0)
+    result = measure(BagOfWords(8), ["none"], [100], 2, 0, lambda *_: None)
+    assert {c["subject"] for c in result["cells"]} == {"bare", "none", "process"}

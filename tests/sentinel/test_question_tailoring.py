@@ -1,0 +1,39 @@
+"""Written for the question, or with a subject of its own."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinel.signals.question_tailoring import QuestionTailoring
+from tests.builders import evidence
+from tests.sentinel.scanned import profile, prose
+
+QUERY = "Who designed the famous lantern of Oderin?"
+WRITTEN = "The famous lantern of Oderin was designed by Hale."
+
+
+def measure(texts, query=QUERY):
+    return QuestionTailoring().measure(evidence(query, texts, corpus=profile()))
+
+
+def test_a_bare_answer_exceeds_a_passage_that_holds_it():
+    bare, passage, other = measure([WRITTEN, f"{prose(50)} {WRITTEN} {prose(51)}", prose(52)])
+    assert bare > 2 * passage > 0
+    assert passage > other
+    assert measure([QUERY])[0] == pytest.approx(1.0)
+
+
+@given(st.text(min_size=1, max_size=60).filter(str.strip) | st.just(QUERY), st.text(max_size=80))
+def test_bounds(query, text):
+    value = measure([text, WRITTEN], query)
+    if value is not None:
+        finite = value[np.isfinite(value)]
+        assert ((finite >= 0) & (finite <= 1 + 1e-9)).all()
+
+
+def test_missing():
+    assert np.isnan(measure([""])[0])
+    assert measure([WRITTEN], "the lantern") is None
+    assert QuestionTailoring().measure(evidence(QUERY, [WRITTEN])) is None
+    assert "40%" in QuestionTailoring().reason(evidence(), np.array([0.4]))
