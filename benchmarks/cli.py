@@ -59,7 +59,8 @@ def _names(text: str, kind: str, known: list[str]) -> list[str]:
 def run(
     data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
     policies: Annotated[str, typer.Option(help="comma-separated; 'none' is always measured")] = DEFAULT_POLICIES,
-    attacks: Annotated[str | None, typer.Option(help="comma-separated; default: all that the data can serve")] = None,
+    attacks: Annotated[str | None, typer.Option(help="comma-separated; default: the everyday ones")] = None,
+    full: Annotated[bool, typer.Option("--full", help="every attack that the data can serve; takes long")] = False,
     metrics: Annotated[str | None, typer.Option(help="comma-separated; default: all")] = None,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     generator: Annotated[Generator, typer.Option(help="none: the ideal reader (context stage)")] = Generator.none,
@@ -93,7 +94,7 @@ def run(
     dataset = load(data)
     settings = runner.Settings(
         policies=chosen,
-        attacks=wanted or runner.servable(dataset),
+        attacks=wanted or runner.servable(dataset, full=full),
         k=k,
         seed=seed,
         limit=limit,
@@ -167,6 +168,22 @@ def validate(
         err.print(f"[bold red]{len(problems):,} problem{'s' if len(problems) > 1 else ''}[/]", highlight=False)
         raise typer.Exit(2)
     out.print("[green]no problems found[/]")
+
+
+@app.command()
+def scan(
+    data: Annotated[str, typer.Argument(help="'bundled', or a folder with a corpus.jsonl")],
+    out_folder: Annotated[Path, typer.Option("--out", help="folder of the profile")] = Path("profile"),
+    top: Annotated[int, typer.Option(min=0, help="suspicious documents to list")] = 20,
+) -> None:
+    """Read a corpus once: write its profile and list the documents that look planted."""
+    from benchmarks.scan import scan_command
+
+    with _Progress() as progress:
+        profile, suspects = scan_command(data, out_folder, top, progress)
+    for suspect in suspects:
+        out.print(f"{suspect.score:.2f}  {escape(suspect.id)}  {escape('; '.join(suspect.reasons))}", highlight=False)
+    out.print(f"{profile.documents:,} documents [dim]written to[/] {escape(str(out_folder))}")
 
 
 @app.command()

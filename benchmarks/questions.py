@@ -106,7 +106,7 @@ def telling_words(text: str, frequencies: Counter[str], documents: int, most: in
 
 
 def yes_no(text: str) -> list[str]:
-    """Yes/no questions: each sentence with an auxiliary verb near its start, turned round and cut to 14 words."""
+    """Yes/no questions: each sentence with an auxiliary verb near its start, turned round, its end cut to ten words."""
     questions: list[str] = []
     for sentence in _SENTENCE.findall(" ".join(text.split())):
         match = _AUXILIARY.match(sentence.strip())
@@ -114,7 +114,7 @@ def yes_no(text: str) -> list[str]:
             subject, verb, rest = match.groups()
             first, _, others = subject.strip().partition(" ")
             lowered = first if first[1:] != first[1:].lower() or first == "I" else first.lower()
-            tail = " ".join(rest.strip(" .!?").split()[:14])
+            tail = " ".join(rest.strip(" .!?").split()[:10])
             questions.append(f"{verb.capitalize()} {lowered}{' ' + others if others else ''} {tail}?")
     return questions
 

@@ -41,7 +41,8 @@ class Reading:
         member: For membership attacks.
         query: The text asked.
         profile: Signals of the request, without probabilities.
-        planted: Which candidates were planted, shape (n,).
+        planted: Which candidates were planted, for whatever question, shape (n,).
+        aimed: Which of them were planted for this question, shape (n,).
         gold: Which candidates answer the question, shape (n,).
         lengths: Words of each candidate, shape (n,).
     """
@@ -55,6 +56,7 @@ class Reading:
     query: str
     profile: RiskProfile
     planted: NDArray[np.bool_]
+    aimed: NDArray[np.bool_]
     gold: NDArray[np.bool_]
     lengths: NDArray[np.int64]
 
@@ -149,6 +151,7 @@ def _read(
                 ask.query,
                 profile,
                 np.array([key in world.planted for key in ids], dtype=bool),
+                np.array([world.planted.get(key, "") == session.target for key in ids], dtype=bool),
                 np.array([key in ask.gold for key in ids], dtype=bool),
                 np.array([len(c.text.split()) for c in candidates], dtype=np.int64),
             )

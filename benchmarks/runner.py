@@ -94,10 +94,19 @@ def check_k(k: int) -> None:
         raise ConfigurationError(f"k must be a whole number from 1 to {MAX_K:,}, not {k}")
 
 
-def servable(data: Dataset) -> list[str]:
-    """The attacks for which a data set brings what they need, benign traffic first."""
+def servable(data: Dataset, *, full: bool) -> list[str]:
+    """The attacks for which a data set brings what they need, benign traffic first.
+
+    Args:
+        data: The data set.
+        full: All of them; else those that a run measures by default, which take a minute on the bundled data.
+    """
     manifests = {name: ATTACKS.get(name).manifest for name in ATTACKS.names()}
-    names = [name for name, manifest in manifests.items() if all(getattr(data, need) for need in manifest.needs)]
+    names = [
+        name
+        for name, manifest in manifests.items()
+        if (full or manifest.default) and all(getattr(data, need) for need in manifest.needs)
+    ]
     return sorted(names, key=lambda name: (list(Family).index(manifests[name].family), name))
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel.client_tables import DOCUMENT, DOCUMENTS, QUERIES, QUERY, VALUES, with_documents
+from sentinel.client_tables import CLOSED_FORM, DOCUMENT, DOCUMENTS, OPEN_FORM, QUERIES, QUERY, RUN_BOUNDS, VALUES, with_documents
 from sentinel.errors import DataError
-from sentinel.observation import Observation
+from sentinel.observation import CLOSED, OPEN, Observation
 from sentinel.sketch import (
     BLOOM_BYTES,
     BOTTOM,
@@ -29,7 +29,7 @@ from sentinel.sketch import (
     jaccard,
 )
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 4096
 HALF_LIFE = 86_400.0
 """Seconds in which document statistics halve: an attacker who waits them out needs days."""
@@ -39,6 +39,10 @@ RATE_SECONDS = (5.0, 60.0, 3_600.0)
 """Time constants of the request counters."""
 WALK_KEPT = 0.8
 """Share of the outward walk that the next request inherits: a memory of about five requests."""
+
+NEAR = (0.1, 0.5)
+"""Cosine from which two queries begin to concern one subject, and at which they do."""
+UNRELATED = 0.25
 
 _HEAD = struct.Struct("<B3x10dHH")
 
@@ -150,6 +154,27 @@ class ClientState:
             return None
         return max(0.0, *(cosine(now.sketch, row["sketch"].tobytes()) * self._recency(row) for row in past))
 
+    def series(self, now: Observation) -> float | None:
+        """Log-likelihood ratio, interrogation against reading up, over the last queries and this one.
+
+        A yes/no question speaks for it, an open one against. An earlier query counts in full if it lies close to this
+        one, by `UNRELATED` if it is about something else: who asks three strangers' yes/no questions in a row is no
+        interrogator yet.
+
+        Returns:
+            None where the form of this query cannot be said.
+        """
+        if now.yes_no is None:
+            return None
+        total = CLOSED if now.yes_no else OPEN
+        for row in self.queries:
+            if row["form"]:
+                near = cosine(now.sketch, row["sketch"].tobytes()) if row["sketched"] and now.sketch else 0.0
+                related = min(1.0, max(0.0, (near - NEAR[0]) / (NEAR[1] - NEAR[0])))
+                weight = (UNRELATED + (1.0 - UNRELATED) * related) * self._recency(row)
+                total += weight * (CLOSED if row["form"] == CLOSED_FORM else OPEN)
+        return max(total, RUN_BOUNDS[0])
+
     def _recency(self, row: np.void) -> float:
         return float(0.5 ** (max(0.0, self.time - float(row["time"])) / RECENT))
 
@@ -175,6 +200,8 @@ class ClientState:
         row["words"][0, : len(words)] = words
         if observation.sketch is not None:
             row["sketched"], row["sketch"] = 1, np.frombuffer(observation.sketch, np.uint8)
+        if observation.yes_no is not None:
+            row["form"] = CLOSED_FORM if observation.yes_no else OPEN_FORM
         return replace(
             state,
             requests=state.requests + 1.0,

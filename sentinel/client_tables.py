@@ -22,8 +22,11 @@ QUERY = np.dtype(
         ("words", "<u4", (BOTTOM,)),
         ("sketched", "u1"),
         ("sketch", "u1", (SKETCH_BITS // 8,)),
+        ("form", "i1"),
     ]
 )
+CLOSED_FORM, OPEN_FORM = 1, -1
+"""What `form` says of a query: it wants a yes or a no, or it does not; 0 if that cannot be said."""
 VALUES = ("count", "hits", "weight", "run")
 
 

@@ -30,11 +30,13 @@ class AttackManifest(Manifest):
         family: Decides which metrics apply.
         threat: What the Sentinel should call it; None for benign traffic.
         needs: What the data set must bring: names of `Dataset` attributes that must not be empty.
+        default: Whether a run measures it unless told which attacks; the others come with `--full` or by name.
     """
 
     family: Family
     threat: Threat | None = None
     needs: tuple[str, ...] = ("queries",)
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)

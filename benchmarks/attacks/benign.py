@@ -16,6 +16,7 @@ class Benign(Attack):
         name="benign",
         summary="sessions of 1-8 unrelated questions, one client each",
         family=Family.BENIGN,
+        default=True,
     )
 
     def sessions(self, data: Dataset, seed: int) -> list[Session]:

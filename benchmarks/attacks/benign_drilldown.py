@@ -19,6 +19,7 @@ class BenignDrilldown(Attack):
         name="benign-drilldown",
         summary="5-8 follow-ups of one client on one document, half of them yes/no",
         family=Family.BENIGN,
+        default=True,
         needs=("passages",),
     )
 

@@ -17,6 +17,7 @@ class BenignHard(Attack):
         name="benign-hard",
         summary="pasted excerpts, long cases, exact titles, keyword lists, typos and fill-ins of benign users",
         family=Family.BENIGN,
+        default=True,
         needs=("passages",),
     )
 

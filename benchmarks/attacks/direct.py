@@ -18,6 +18,7 @@ class Direct(Attack):
         name="direct",
         summary="the target's text, and whether it stands in the context",
         family=Family.MEMBERSHIP,
+        default=True,
         threat=Threat.MEMBERSHIP,
         needs=("membership",),
         source="RAG-MIA, arXiv 2405.20446",

@@ -64,6 +64,7 @@ class Mba(Attack):
         name="mba",
         summary="fill-in of masked words of the target",
         family=Family.MEMBERSHIP,
+        default=True,
         threat=Threat.MEMBERSHIP,
         needs=("membership",),
         source="MBA, arXiv 2410.20142",

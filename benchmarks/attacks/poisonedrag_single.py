@@ -17,6 +17,7 @@ class PoisonedRagSingle(Attack):
         name="poisonedrag-single",
         summary="one document per question: the question, then a text with the false answer",
         family=Family.POISONING,
+        default=True,
         threat=Threat.POISONING,
         needs=("poison",),
         source="PoisonedRAG, arXiv 2402.07867, one document",

@@ -22,6 +22,7 @@ class S2Mia(Attack):
         name="s2mia",
         summary="first half of the target, to be continued; BLEU against the whole",
         family=Family.MEMBERSHIP,
+        default=True,
         threat=Threat.MEMBERSHIP,
         needs=("membership",),
         source="S2MIA, arXiv 2406.19234",

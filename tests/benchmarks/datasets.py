@@ -60,7 +60,8 @@ def files(passages: int = 40, questions: int = 36, targets: int = 6, poisons: in
             for i in range(2 * targets)
         ],
         "poison.jsonl": [
-            {"query_id": f"q{i}", "question": question(i), "natural": [f"{question(i)} {made_word(i)} {n}" for n in range(5)]}
+            {"query_id": f"q{i}", "question": question(i)}
+            | {"natural": [f"{question(i)} {made_word(i)} {n}" for n in range(5)]}
             | {"incorrect": made_word(i), "short_incorrect": made_word(i)}
             for i in range(poisons)
         ],
@@ -121,7 +122,9 @@ def timeless(summary: dict[str, Any]) -> list[dict[str, Any]]:
     return [cell for cell in summary["cells"] if "_ms_" not in cell["metric"]]
 
 
-def value(summary: dict[str, Any], policy: str, attack: str, metric: str, key: str = "value", group: str | None = None) -> Any:
+def value(
+    summary: dict[str, Any], policy: str, attack: str, metric: str, key: str = "value", group: str | None = None
+) -> Any:
     """One figure of a run."""
     (cell,) = [
         cell

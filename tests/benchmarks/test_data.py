@@ -94,7 +94,7 @@ def test_empty_corpus_and_no_question(folder: Path) -> None:
         ("queries.jsonl", '{"_id": "q0", "text": "t"}', "twice"),
         ("queries.jsonl", '{"_id": "q9"}', "no field 'text'"),
         ("membership.jsonl", '{"target_id": "x", "member": "yes", "text": "t"}', "'member' must be true or false"),
-        ("membership.jsonl", '{"target_id": "x", "member": true, "text": "t", "questions": "?"}', "'questions' must be"),
+        ("membership.jsonl", '{"target_id": "x", "member": true, "text": "t", "questions": "?"}', "'questions' must"),
         ("poison.jsonl", '{"query_id": "x", "question": "q", "natural": "t"}', "'natural' must be a list of texts"),
         ("poison.jsonl", '{"query_id": "x", "question": "q", "natural": [1]}', "'natural' must be a list of texts"),
         ("drilldown.jsonl", '{"_id": "x", "doc_id": "d", "questions": ["q"]}', "'questions' must be a list of objects"),

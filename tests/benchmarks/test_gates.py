@@ -14,7 +14,15 @@ def cell(attack: str, value: float | None, group: str | None = None, policy: str
     return {"policy": policy, "attack": attack, "metric": "auc", "value": value, "group": group, "n": 7}
 
 
-SUMMARY = {"cells": [cell("mba", 0.6), cell("s2mia", 0.9), cell("direct", None), cell("mba", 0.99, "nq"), cell("mba", 1.0, policy="none")]}  # fmt: skip
+SUMMARY = {
+    "cells": [
+        cell("mba", 0.6),
+        cell("s2mia", 0.9),
+        cell("direct", None),
+        cell("mba", 0.99, "nq"),
+        cell("mba", 1.0, policy="none"),
+    ]
+}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +71,12 @@ def test_unreadable(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kind", "near"),
-    [("rulez/mba/auc > 1", "policy", "rules"), ("rules/mbaa/auc > 1", "attack", "mba"), ("rules/mba/acu > 1", "metric", "auc")],
-)  # fmt: skip
+    [
+        ("rulez/mba/auc > 1", "policy", "rules"),
+        ("rules/mbaa/auc > 1", "attack", "mba"),
+        ("rules/mba/acu > 1", "metric", "auc"),
+    ],
+)
 def test_names_nobody_knows(text: str, kind: str, near: str) -> None:
     with pytest.raises(ConfigurationError, match=f"unknown {kind}.*did you mean '{near}'"):
         parse(text)

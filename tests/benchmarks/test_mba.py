@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -17,7 +18,7 @@ DATA = load("bundled")
 TEXTS = [t.text for t in DATA.membership[:25]] + [BRIDGE, OUTSIDE]
 
 
-@pytest.mark.parametrize("text", TEXTS[::4] + [BRIDGE])
+@pytest.mark.parametrize("text", [*TEXTS[::4], BRIDGE])
 def test_masks_are_numbered_apart_and_not_at_the_beginning(text: str) -> None:
     for seed in range(5):
         shown, answers, blanks = mask(text, random.Random(seed))
@@ -28,7 +29,7 @@ def test_masks_are_numbered_apart_and_not_at_the_beginning(text: str) -> None:
         numbers = [int(n) for n in re.findall(r"\[MASK_(\d+)\]", shown)]
         assert numbers == list(range(1, len(answers) + 1))
         assert min(at) >= SKIPPED
-        assert all(b - a > 1 for a, b in zip(at, at[1:], strict=False))
+        assert all(b - a > 1 for a, b in pairwise(at))
         # One for each tenth of the text.
         part = [max(p for p in range(MASKS) if len(pieces) * p // MASKS <= i) for i in at]
         assert len(set(part)) == len(part)

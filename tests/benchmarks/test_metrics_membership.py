@@ -50,9 +50,7 @@ def test_perfect_separation_is_bounded_by_the_smaller_class(name: str) -> None:
 
 def test_interval_holds_the_value_and_narrows() -> None:
     draw = [i * 37 % 101 / 101 for i in range(400)]
-    few, many = (
-        compute("auc", scored([x**0.5 for x in draw[:n]], [*draw[n : 2 * n]])) for n in (30, 200)
-    )
+    few, many = (compute("auc", scored([x**0.5 for x in draw[:n]], [*draw[n : 2 * n]])) for n in (30, 200))
     for found in (few, many):
         assert found.ci_low < found.value < found.ci_high
     assert many.ci_high - many.ci_low < few.ci_high - few.ci_low

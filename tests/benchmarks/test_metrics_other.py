@@ -35,7 +35,9 @@ def test_no_sample_no_figure(name: str) -> None:
     assert compute(name) == Estimate(None, 0)
 
 
-@pytest.mark.parametrize(("name", "key"), [("exposure_rate", "exposed"), ("asr", "obeyed"), ("answer_accuracy", "right")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("exposure_rate", "exposed"), ("asr", "obeyed"), ("answer_accuracy", "right")]
+)
 def test_poisoning_rates(name: str, key: str) -> None:
     values = [1.0, 0.0, 0.0, None]
     found = compute(name, *(Sample("none", "poisonedrag", str(i), values={key: v}) for i, v in enumerate(values)))
@@ -45,15 +47,21 @@ def test_poisoning_rates(name: str, key: str) -> None:
 
 
 def test_trigger_rate_is_of_requests() -> None:
-    found = compute("trigger_rate", Sample("a", "b", "1", triggered=(True,)), Sample("a", "b", "2", triggered=(False,) * 3))
+    found = compute(
+        "trigger_rate", Sample("a", "b", "1", triggered=(True,)), Sample("a", "b", "2", triggered=(False,) * 3)
+    )
     assert (found.value, found.n) == (0.25, 4)
     assert (found.ci_low, found.ci_high) == (0.0, 1.0)  # one of two sessions is all trigger
 
 
 @pytest.mark.parametrize(
     ("name", "key", "percent"),
-    [("overhead_ms_p50", "overhead_ms", 50), ("overhead_ms_p95", "overhead_ms", 95), ("retrieve_ms_p50", "retrieve_ms", 50)],
-)  # fmt: skip
+    [
+        ("overhead_ms_p50", "overhead_ms", 50),
+        ("overhead_ms_p95", "overhead_ms", 95),
+        ("retrieve_ms_p50", "retrieve_ms", 50),
+    ],
+)
 def test_times_are_percentiles_over_all_requests(name: str, key: str, percent: int) -> None:
     times = np.random.default_rng(0).permutation(np.arange(1.0, 101.0)).tolist()
     samples = [Sample("a", "b", str(i), **{key: tuple(times[i : i + 10])}) for i in range(0, 100, 10)]

@@ -78,5 +78,7 @@ def test_vs_clean_reads_the_run_before_planting() -> None:
 
 
 def test_contextual_recall_is_of_sessions_with_answers() -> None:
-    found = compute("contextual_recall", [session(0, 1.0, answered=0.5), session(1, 1.0, answered=1.0), session(2, 1.0)])
+    found = compute(
+        "contextual_recall", [session(0, 1.0, answered=0.5), session(1, 1.0, answered=1.0), session(2, 1.0)]
+    )
     assert (found.value, found.n) == (0.75, 2)

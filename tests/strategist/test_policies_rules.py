@@ -8,24 +8,25 @@ from strategist import DefendedRetriever, DefensePlan, build_policy
 from tests.strategist.world import QUERY, Ranked, fields, planted
 
 REQUEST = Request("q", 4)
+LONG = Request("word " * 40, 4)
 
 
-def planned(policy=None, **signals):
+def planned(policy=None, request=REQUEST, **signals):
     policy = policy or build_policy("rules")
     profile = RiskProfile(signals)
-    first = policy.before_retrieval(REQUEST, profile)
-    return first.extended(policy.after_retrieval(REQUEST, profile, first))
+    first = policy.before_retrieval(request, profile)
+    return first.extended(policy.after_retrieval(request, profile, first))
 
 
 @pytest.mark.parametrize(
     ("signals", "names"),
     [
         ({}, ()),
-        ({"verbatim_run": 11.0, "ngram_containment": 0.39, "question_echo": 0.79}, ()),
-        ({"verbatim_run": 12.0}, ("hide_probed",)),
-        ({"ngram_containment": 0.4}, ("hide_probed",)),
+        ({"verbatim_run": 24.0, "ngram_containment": 0.39, "question_echo": 0.79}, ()),
+        ({"verbatim_run": 25.0}, ("hide_probed",)),
+        ({"ngram_containment": 1.0}, ()),
         ({"question_echo": 0.8}, ("echo_filter", "cluster_filter")),
-        ({"verbatim_run": 12.0, "question_echo": 1.0}, ("hide_probed", "echo_filter", "cluster_filter")),
+        ({"verbatim_run": 25.0, "question_echo": 1.0}, ("hide_probed", "echo_filter", "cluster_filter")),
         ({"verbatim_run": np.array([1.0, np.nan, 30.0])}, ("hide_probed",)),
         ({"verbatim_run": np.array([np.nan, np.nan]), "question_echo": None}, ()),
         ({"similarity_outlier": 99.0, "unheard_of": 1e9}, ()),
@@ -33,6 +34,12 @@ def planned(policy=None, **signals):
 )
 def test_thresholds(signals, names):
     assert planned(**signals).names == names
+
+
+def test_containment_counts_from_forty_words_on():
+    assert planned(request=LONG, ngram_containment=0.4).names == ("hide_probed",)
+    assert planned(request=LONG, ngram_containment=0.39).names == ()
+    assert planned(request=Request("word " * 39, 4), ngram_containment=1.0).names == ()
 
 
 def test_more_is_fetched_so_that_what_is_dropped_can_be_replaced():
@@ -44,7 +51,7 @@ def test_parameters_reach_the_defenses():
     policy = build_policy("rules", {"run": 5, "containment": 0.3, "echo": 0.6, "threshold": 0.95})
     found = {d.name: d.parameters for d in planned(policy, verbatim_run=5.0, question_echo=0.6).defenses}
     assert found == {
-        "hide_probed": {"run": 5, "share": 0.3},
+        "hide_probed": {"run": 5, "share": 0.3, "grams": 20},
         "echo_filter": {"share": 0.6},
         "cluster_filter": {"threshold": 0.95},
     }
@@ -74,5 +81,6 @@ def test_planted_documents_go_and_the_next_ones_move_up():
 
 def test_a_pasted_excerpt_hides_its_source_and_nothing_else():
     documents = planted()
-    served = DefendedRetriever.wrap(Ranked(docs=documents)).invoke(documents[2].page_content)
+    policy = build_policy("rules", {"run": 5, "grams": 3})
+    served = DefendedRetriever.wrap(Ranked(docs=documents), policy=policy).invoke(documents[2].page_content)
     assert fields(served) == fields([documents[i] for i in (0, 1, 3, 4)])

@@ -449,7 +449,7 @@ def test_the_configurations_hash():
     ]
     assert len({hashed(**options) for options in changed}) == len(changed)
     assert all(hashed(**options) == hashed(**options) for options in changed)
-    assert hashed() == hashed(policy=build_policy("rules", {"run": 12}), sinks=[print], attach="none")
+    assert hashed() == hashed(policy=build_policy("rules", {"run": 25}), sinks=[print], attach="none")
 
 
 # Promise 12: nothing is shared between requests, and the loop is never blocked

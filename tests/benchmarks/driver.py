@@ -1,0 +1,35 @@
+"""`sentinel-bench` in a process of its own, with a model that needs no loading; `python driver.py SECONDS ARGUMENTS`.
+
+Every request takes SECONDS longer, so that the process can be ended in the middle of a run. The hash over the sources
+is fixed: somebody may be editing them while the test runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from benchmarks import cli, runner, statistics
+from strategist import embeddings
+from tests.benchmarks.datasets import BagOfWords
+
+
+def main() -> None:
+    pause = float(sys.argv.pop(1))
+    serve = runner.DefendedRetriever.invoke
+
+    def slow(self: Any, *args: Any, **options: Any) -> Any:
+        time.sleep(pause)
+        return serve(self, *args, **options)
+
+    runner.DefendedRetriever.invoke = slow
+    runner.BATCH = 2
+    runner._code_hash = lambda: "fixed"
+    statistics.RESAMPLES = 25
+    embeddings.load_embeddings = lambda _: BagOfWords()
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
