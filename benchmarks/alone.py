@@ -6,6 +6,7 @@ serves users. So figures are paired, and a defense's milliseconds are its own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,9 +23,10 @@ from benchmarks.readings import Traffic
 from benchmarks.samples import Sample
 from benchmarks.statistics import Estimate
 from benchmarks.world import KnownEmbeddings, World, build_world
-from defenses import DEFENSES, QueryDefense, Resources, SeededRandomSource, build
+from defenses import DEFENSES, DefenseManifest, QueryDefense, Resources, SeededRandomSource, build
 from sentinel.evidence import Evidence
 from sentinel.history import MemoryHistory
+from sentinel.manifest import Stage
 from sentinel.models import ThreatModels
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
@@ -54,9 +56,20 @@ METRICS_OF = {
 }
 Report = Callable[[str, int, int], None]
 Subject = tuple[str, ...]
-"""Defenses that work together, at default parameters; () is no defense."""
+"""Defenses that work together; () is no defense. A name, or a name with parameters: "dp_retrieval epsilon=30"."""
 Figures = dict[Subject, dict[str, dict[str, Estimate]]]
 """By subject, traffic and metric."""
+
+
+def planned(part: str) -> PlannedDefense:
+    """One defense of a subject."""
+    name, *pairs = part.split()
+    return PlannedDefense(name, {key: json.loads(value) for key, _, value in (pair.partition("=") for pair in pairs)})
+
+
+def manifests(subject: Subject) -> list[DefenseManifest]:
+    """What the subject's defenses say of themselves."""
+    return [DEFENSES.get(planned(part).name).manifest for part in subject]
 
 
 class OnlyPolicy(Policy):
@@ -69,7 +82,7 @@ class OnlyPolicy(Policy):
 
     def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
         """Always the same."""
-        return DefensePlan(tuple(PlannedDefense(name) for name in self.defenses), self.overfetch)
+        return DefensePlan(tuple(map(planned, self.defenses)), self.overfetch)
 
     def after_retrieval(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> DefensePlan:
         """Nothing to add."""
@@ -78,7 +91,7 @@ class OnlyPolicy(Policy):
 
 def attacks_on(subject: Subject) -> tuple[str, ...]:
     """The attacks that a subject is measured against: those of every threat that one of its defenses claims."""
-    claimed = {threat for name in subject for threat in DEFENSES.get(name).manifest.threats}
+    claimed = {threat for manifest in manifests(subject) for threat in manifest.threats}
     return tuple(name for threat, names in ATTACKED.items() if threat in claimed or not subject for name in names)
 
 
@@ -121,7 +134,7 @@ class _SensedOnce(Sentinel):
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _Ready:
     """One traffic over one corpus, with what is remembered of it."""
 
     traffic: Traffic
@@ -137,7 +150,7 @@ class _Stage:
 
     def samples(self, subject: Subject, history: MemoryHistory | None = None) -> list[Sample]:
         resources = Resources(random=SeededRandomSource(self.seed))
-        rewrites = any(issubclass(DEFENSES.get(name), QueryDefense) for name in subject)
+        rewrites = any(manifest.stage is Stage.QUERY for manifest in manifests(subject))
         # Other candidates come for another query, and what the measurements were for is gone: none are made.
         blind = Sentinel(signals=(), models=ThreatModels(), corpus=self.sentinel.corpus)
         sentinel = blind if rewrites and len(subject) == 1 else self.sentinel
@@ -225,11 +238,11 @@ def _limited(traffic: Traffic, limit: int | None, seed: int) -> Traffic:
     return Traffic(traffic.data, traffic.attack, kept, traffic.planted)
 
 
-def _staged(traffic: Traffic, world: World, seed: int) -> _Stage:
+def _staged(traffic: Traffic, world: World, seed: int) -> _Ready:
     source = source_for(world.store)
     sentinel = _SensedOnce(Sentinel(corpus=source.profile()))
     requests = tuple(_requests(traffic.sessions, seed))
-    return _Stage(traffic, world, _Replayed(source, {}), sentinel, requests, seed)
+    return _Ready(traffic, world, _Replayed(source, {}), sentinel, requests, seed)
 
 
 def _requests(sessions: Sequence[Session], seed: int) -> Iterator[tuple[Request, ...]]:
@@ -242,9 +255,10 @@ def _requests(sessions: Sequence[Session], seed: int) -> Iterator[tuple[Request,
         yield tuple(asked)
 
 
-def _embed_rewrites(stage: _Stage, subject: Subject, embeddings: KnownEmbeddings) -> None:
+def _embed_rewrites(stage: _Ready, subject: Subject, embeddings: KnownEmbeddings) -> None:
     """Embed in batches what the subject's query defenses will search for."""
-    defenses = [d for d in map(build, subject) if isinstance(d, QueryDefense)]
+    made = [build(plan.name, plan.parameters) for plan in map(planned, subject)]
+    defenses = [defense for defense in made if isinstance(defense, QueryDefense)]
     resources, vectors = Resources(random=SeededRandomSource(stage.seed)), stage.source.vectors
     wanted: dict[str, None] = {}
     for request in chain.from_iterable(stage.requests) if defenses else ():

@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks.attacks import rng
 from benchmarks.attacks.mba import mask
 from benchmarks.data import Dataset, load
-from benchmarks.frozen import frozen_vectors
+from benchmarks.frozen import PASSAGE, frozen_vectors, key
 from defenses import Resources, SeededRandomSource
 from sentinel.errors import ConfigurationError
 from strategist import DefendedRetriever
@@ -120,7 +120,8 @@ def measure(
     names = ["bare", *(name for name in subjects if name != "bare")]
     frozen = frozen_vectors(data, fingerprint(model))
     texts = [p.text for p in data.passages]
-    vectors = np.stack([frozen[text] for text in texts]) if frozen else embed_array(model, texts)
+    keys = [key(PASSAGE, text) for text in texts]
+    vectors = np.stack([frozen[k] for k in keys]) if frozen.keys() >= set(keys) else embed_array(model, texts)
     cells: list[dict[str, Any]] = []
     rounds = len(docs) * 2 * 2
     done = 0

@@ -22,6 +22,7 @@ from benchmarks.world import KnownEmbeddings, World, build_world
 from defenses import Resources, SeededRandomSource
 from sentinel import __version__
 from sentinel.errors import ConfigurationError, DataError
+from sentinel.models import shipped_models
 from sentinel.vocabulary import MAX_K
 from strategist import Decision, DefendedRetriever
 from strategist.embeddings import fingerprint
@@ -199,13 +200,15 @@ def execute(
     if asks:
         embeddings = _embedded(data, jobs, model, report)
         finished = 0
-        world: World | None = None
-        last: object = None
+        clean = build_world(data, (), embeddings, settings.seed)
+        world = clean
+        planted: tuple[Planted, ...] = ()
         for job, policy, sessions in todo:
             if not sessions:
                 continue
-            if world is None or job.planted is not last:
-                world, last = build_world(data, job.planted, embeddings, settings.seed), job.planted
+            if tuple(job.planted) != planted:
+                planted = tuple(job.planted)
+                world = build_world(data, planted, embeddings, settings.seed) if planted else clean
             pending: list[Sample] = []
             for sample in run_sessions(job, policy, sessions, world, settings.seed, settings.k):
                 done[sample.key] = sample
@@ -227,11 +230,20 @@ def execute(
     return summary
 
 
-def _embedded(data: Dataset, jobs: Sequence[_Job], model: Embeddings, report: Report) -> KnownEmbeddings:
+def texts_of_default_run(data: Dataset) -> tuple[list[str], list[str]]:
+    """Every passage and query that a run of the default attacks embeds at seed 0: what is frozen with a data set."""
+    settings = Settings([REFERENCE], servable(data, full=False), split=False)
+    return _texts(data, prepare(data, settings))
+
+
+def _texts(data: Dataset, jobs: Sequence[_Job]) -> tuple[list[str], list[str]]:
     passages = [p.text for p in data.passages] + [item.text for job in jobs for item in job.planted]
-    queries = [ask.query for job in jobs for session in job.sessions for ask in session.asks]
+    return passages, [ask.query for job in jobs for session in job.sessions for ask in session.asks]
+
+
+def _embedded(data: Dataset, jobs: Sequence[_Job], model: Embeddings, report: Report) -> KnownEmbeddings:
     known = frozen_vectors(data, fingerprint(model))
-    return KnownEmbeddings(model, passages, queries, known, lambda done, total: report("embedding", done, total))
+    return KnownEmbeddings(model, *_texts(data, jobs), known, lambda done, total: report("embedding", done, total))
 
 
 def run_sessions(
@@ -249,6 +261,7 @@ def run_sessions(
         world.store,
         k=k,
         policy=policy,
+        models=shipped_models(),
         resources=Resources(random=SeededRandomSource(seed)),
         sinks=[decisions.append],
         clock=clock,

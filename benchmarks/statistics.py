@@ -55,19 +55,20 @@ def bootstrap(statistic: Callable[[NDArray[np.intp]], float], n: int, count: int
 
 def mean(values: Sequence[float]) -> Estimate:
     """Mean with a bootstrap interval."""
-    array = np.asarray(values, dtype=np.float64)
-    return bootstrap(lambda index: float(array[index].mean()), len(array))
+    return ratio(values, np.ones(len(values)))
 
 
-def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
-    """Ratio of two paired sums with a bootstrap interval; the pairs are resampled together."""
+def ratio(numerators: Sequence[float] | Floats, denominators: Sequence[float] | Floats) -> Estimate:
+    """Ratio of two paired sums with a percentile interval; the pairs are resampled together."""
     top, bottom = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
-
-    def statistic(index: NDArray[np.intp]) -> float:
-        below = bottom[index].sum()
-        return float(top[index].sum() / below) if below > 0 else float("nan")
-
-    return bootstrap(statistic, len(top))
+    n = len(top)
+    if n == 0 or bottom.sum() <= 0:
+        return Estimate(None, n)
+    # How often each pair is drawn says all about a resample: one matrix product instead of a thousand sums.
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(np.float64)
+    above, below = drawn @ top, drawn @ bottom
+    low, high = np.percentile(above[below > 0] / below[below > 0], [2.5, 97.5])
+    return Estimate(float(top.sum() / bottom.sum()), n, float(low), float(high))
 
 
 def bins(scores: Floats, positive: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attacks import Planted, rng
 from benchmarks.data import Dataset
+from benchmarks.frozen import PASSAGE, QUERY, key
 from strategist.embedding_cache import EmbeddingCache
 from strategist.embeddings import fingerprint
 from strategist.stores.faiss import FaissStore
@@ -31,7 +32,7 @@ class KnownEmbeddings(Embeddings):
         model: The model; its vectors are cached on disk by content.
         passages: Everything that the run will store.
         queries: Everything that the run will search for.
-        known: Vectors of passages that need not be embedded.
+        known: Vectors that need not be computed, by `benchmarks.frozen.key`.
         progress: Called with (done, total) while texts are embedded.
     """
 
@@ -45,14 +46,13 @@ class KnownEmbeddings(Embeddings):
     ) -> None:
         self.fingerprint = fingerprint(model)
         self.model = EmbeddingCache(model, progress=progress, cache_queries=True)
-        self._passages = dict(known or {})
-        self._passages.update(_table([p for p in passages if p not in self._passages], self.model.embed_array))
-        self._queries = _table(queries, self.model.embed_queries)
+        self._passages = _table(passages, PASSAGE, known or {}, self.model.embed_array)
+        self._queries = _table(queries, QUERY, known or {}, self.model.embed_queries)
 
     def array(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of passages, shape (n, d)."""
         unknown = [text for text in dict.fromkeys(texts) if text not in self._passages]
-        self._passages.update(_table(unknown, self.model.embed_array))
+        self._passages.update(_table(unknown, PASSAGE, {}, self.model.embed_array))
         return np.stack([self._passages[text] for text in texts])
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -63,16 +63,22 @@ class KnownEmbeddings(Embeddings):
     def embed_query(self, text: str) -> list[float]:
         """LangChain's face for one query."""
         if text not in self._queries:
-            self._queries.update(_table([text], self.model.embed_queries))
+            self._queries.update(_table([text], QUERY, {}, self.model.embed_queries))
         vector: list[float] = self._queries[text].tolist()
         return vector
 
 
 def _table(
-    texts: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    texts: Sequence[str],
+    kind: str,
+    known: Mapping[str, NDArray[np.float32]],
+    embed: Callable[[Sequence[str]], NDArray[np.float32]],
 ) -> dict[str, NDArray[np.float32]]:
-    unique = list(dict.fromkeys(texts))
-    return dict(zip(unique, embed(unique), strict=True)) if unique else {}
+    found = {text: known.get(key(kind, text)) for text in dict.fromkeys(texts)}
+    missing = [text for text, vector in found.items() if vector is None]
+    if missing:
+        found.update(zip(missing, embed(missing), strict=True))
+    return {text: vector for text, vector in found.items() if vector is not None}
 
 
 @dataclass(frozen=True)

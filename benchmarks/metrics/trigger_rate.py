@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.attacks import Family
 from benchmarks.metrics import Cell, Metric, MetricManifest
-from benchmarks.statistics import Estimate, bootstrap
+from benchmarks.statistics import Estimate, ratio
 
 
 class TriggerRate(Metric):
@@ -23,4 +23,4 @@ class TriggerRate(Metric):
         """Share of requests; sessions are resampled."""
         fired = np.array([sum(s.triggered) for s in cell.samples], dtype=np.float64)
         asked = np.array([len(s.triggered) for s in cell.samples], dtype=np.float64)
-        return bootstrap(lambda i: float(fired[i].sum() / max(asked[i].sum(), 1.0)), len(fired), int(asked.sum()))
+        return ratio(fired, asked)._replace(n=int(asked.sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from functools import lru_cache
@@ -53,13 +54,16 @@ def longest_noise(text: str) -> float:
 
 
 class GibberishFilter(SelectionDefense):
-    """Drops each candidate with a run of `run` words that hang together by nothing.
+    """Drops each candidate with a run of words that hang together by nothing.
 
     Against optimised tokens: PoisonedRAG's HotFlip prefix, corpus poisoning (arXiv 2310.19156), blockers
-    (2406.05870), DGEA's suffix. No language model and no corpus: such tokens are chosen for their gradients, and
-    hardly ever are they "of", "the" or a comma. Fluent optimised text (AdvDecoding) passes, as it does every
-    perplexity filter; so does an attacker who pays for function words in between. Tables and lists without
-    punctuation look like noise, which calibration measures.
+    (2406.05870), DGEA's suffix. No language model: such tokens are chosen for their gradients, and hardly ever are
+    they "of", "the" or a comma. Records in telegram style look like that too. Where the corpus was scanned, its own
+    frequent words and pairs of words tell the two apart (`TextStatistics.salad`): only what is noise by both counts
+    goes, and shorter runs of that suffice (`known` in place of `run`).
+
+    Fluent optimised text (AdvDecoding) passes, as it does every perplexity filter; so does an attacker who pays for
+    function words in between.
     """
 
     manifest = DefenseManifest(
@@ -72,12 +76,21 @@ class GibberishFilter(SelectionDefense):
     )
 
     run: float = Field(15.0, ge=3.0, le=1000.0, description="weight of a run of noise from which a passage is dropped")
+    known: float = Field(10.0, ge=3.0, le=1000.0, description="likewise, where the corpus's words confirm it")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
-        """Drop what holds noise."""
+        """Drop what holds noise; a text that the corpus cannot judge is judged without it."""
+        statistics = None if evidence.corpus is None else evidence.corpus.text
         dropped: dict[int, str] = {}
         for candidate in evidence.candidates:
-            noise = longest_noise(candidate.text)
-            if noise >= self.run:
+            noise, least = longest_noise(candidate.text), self.run
+            # A run by the corpus alone would not do either, so that the cheap count spares most passages the other.
+            if (
+                statistics is not None
+                and noise >= self.known
+                and not math.isnan(confirmed := statistics.salad(candidate.text))
+            ):
+                noise, least = min(noise, confirmed), self.known
+            if noise >= least:
                 dropped[candidate.position] = f"a run of {noise:.0f} words without a sentence"
         return Selection.without(evidence, dropped)

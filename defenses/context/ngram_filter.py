@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
-from defenses.context._likeness import by_wording, groups
+from defenses.context._likeness import by_wording
 from defenses.context.trustrag import deleted_by_wording, rouge_l
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
@@ -16,8 +16,8 @@ from sentinel.vocabulary import Threat
 class NgramFilter(SelectionDefense):
     """Drops both of two documents whose ROUGE-L exceeds `rouge` (TrustRAG, arXiv 2501.00879, without K-means).
 
-    The published rule, but copies word for word count as one document (a page crawled twice does not delete
-    itself). With `keep_one` the most similar document of each connected group stays, as the port in ADO does.
+    The published rule, but copies word for word count as one document (a page crawled twice does not delete itself).
+    The port in ADO keeps one of each group, which leaves one planted document: `near_duplicate_filter` is that form.
     """
 
     manifest = DefenseManifest(
@@ -31,16 +31,12 @@ class NgramFilter(SelectionDefense):
     )
 
     rouge: float = Field(0.25, gt=0.0, le=1.0, description="ROUGE-L F1 above which two documents make a pair")
-    keep_one: bool = Field(False, description="keep the most similar document of each group")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop the pairs."""
         same = by_wording(evidence)
         overlap = rouge_l([evidence.candidate_words[copies[0]] for copies in same])
-        if self.keep_one:
-            gone = {row for group in groups(overlap > self.rouge) for row in group[1:]}
-        else:
-            gone = deleted_by_wording(overlap, self.rouge)
+        gone = deleted_by_wording(overlap, self.rouge)
         dropped = {
             evidence.candidates[i].position: "shares its wording with another" for row in gone for i in same[row]
         }

@@ -11,6 +11,7 @@ from langchain_core.documents import Document
 
 from benchmarks.attacks import Planted
 from benchmarks.data import Dataset, Passage, load
+from benchmarks.frozen import PASSAGE, key
 from benchmarks.runner import Settings, prepare
 from benchmarks.world import KnownEmbeddings, World, build_world
 from strategist.stores.faiss import FaissStore
@@ -92,15 +93,15 @@ def test_ids_keep_to_the_corpus_s_fashion(ids: list[str], stem: str, lengths: se
     data = Dataset("d", tmp_path, tuple(Passage(i, f"text {i}") for i in ids), ())
     made = world(data, [Planted("t", f"p{n}") for n in range(3)])
     assert len(made.planted) == 3
-    for key in made.planted:
-        assert key not in ids
-        assert key.startswith(stem)
-        assert len(key) in lengths
+    for made_id in made.planted:
+        assert made_id not in ids
+        assert made_id.startswith(stem)
+        assert len(made_id) in lengths
 
 
 def test_each_text_is_embedded_once_and_unit_length() -> None:
     model, told = BagOfWords(), []
-    known = {"frozen": np.array([1.0] + [0.0] * 95, dtype=np.float32)}
+    known = {key(PASSAGE, "frozen"): np.array([1.0] + [0.0] * 95, dtype=np.float32)}
     made = KnownEmbeddings(model, ["a", "b", "a", "frozen"], ["a", "q", "q"], known, lambda *n: told.append(n))
     assert model.embedded == 4  # passages a and b, queries a and q
     assert made.array(["frozen", "b", "a"]).shape == (3, 96)

@@ -11,8 +11,8 @@ PAIR = ["the city is paris", "the city is rome"]  # ROUGE-L 2 * 3 / 8 = .75
 OTHER = "bees dance at noon"
 
 
-def select(texts, similarities=None, **parameters):
-    found = evidence(found=candidates(texts, similarities))
+def select(texts, **parameters):
+    found = evidence(found=candidates(texts))
     return NgramFilter(**parameters).select(found, RiskProfile(), Resources())
 
 
@@ -27,15 +27,9 @@ def test_the_limit_itself_is_no_pair(rouge, kept):
     assert select([*PAIR, OTHER], rouge=rouge).keep == kept
 
 
-def test_keep_one_keeps_the_most_similar():
-    assert select([*PAIR, OTHER], [0.1, 0.2, 0.3], keep_one=True).keep == (1, 2)
-    assert select([*PAIR, OTHER], [0.2, 0.1, 0.3], keep_one=True).keep == (0, 2)
-
-
 def test_copies_count_once():
     assert select([OTHER] * 1000).keep == tuple(range(1000))
     assert select([*PAIR, PAIR[0].upper()]).keep == ()
-    assert select([*PAIR, PAIR[0]], [0.9, 0.1, 0.9], keep_one=True).keep == (0, 2)
 
 
 @pytest.mark.parametrize("texts", [[], ["a"], ["", " "]])

@@ -1,15 +1,11 @@
-"""Answers without a model, and what follows when they contradict each other."""
+"""Answers without a model, and whether they contradict each other."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from defenses import Resources
 from defenses.context._answers import Answer, Kind, answer, contradict, contradictions, kind_of
-from defenses.context.contradiction_filter import ContradictionFilter
-from sentinel import RiskProfile
 from sentinel.text import words
-from tests.builders import candidates, evidence, near, seeded_vector
 
 WHO = "who painted the ceiling of the linden chapel"
 MARSH = [
@@ -81,39 +77,6 @@ def test_contradictions_golden(kind, left, right, expected):
     assert contradict(first, second) is contradict(second, first) is expected
     assert contradictions([first, None, second]).sum() == 2 * expected
     assert not contradict(first, None)
-
-
-def select(texts, vectors=None, query=WHO, **parameters):
-    found = evidence(query, candidates(texts, vectors=vectors))
-    return ContradictionFilter(**parameters).select(found, RiskProfile(), Resources())
-
-
-def test_three_independent_sources_outvote_one():
-    selection = select([COLE, *MARSH, "Bees dance."])
-    assert selection.keep == (1, 2, 3, 4)
-    assert selection.dropped == {0: "contradicts an answer of 3 independent sources, its own has 1"}
-    assert select([COLE, *MARSH[:2]]).dropped == {}, "one more is not enough"
-    assert select([COLE, *MARSH[:2]], margin=1).keep == (1, 2)
-
-
-def test_one_against_one_is_even():
-    assert select([COLE, MARSH[0]], margin=1).dropped == {}
-
-
-def test_near_duplicates_and_copies_are_one_source():
-    assert (
-        select([MARSH[0], *[COLE] * 5, *[f"{COLE} Really {w}." for w in ("so", "yes", "true")]], margin=1).dropped == {}
-    )
-    vectors = [near(seeded_vector(1), i, 0.05) for i in range(3)]
-    assert select([COLE, *MARSH], [seeded_vector(9), *vectors], margin=1).dropped == {}
-    assert select([COLE, *MARSH], [seeded_vector(9), *map(seeded_vector, (1, 2, 3))], margin=1).keep == (1, 2, 3)
-
-
-def test_yes_and_no_are_left_out_unless_asked_for():
-    query = "is the linden chapel old"
-    texts = ["The Linden chapel is not old.", "Surely the Linden chapel is old.", "An old house, the Linden chapel."]
-    assert select(texts, query=query, margin=1).dropped == {}
-    assert select(texts, query=query, margin=1, polarity=True).keep == (1, 2)
 
 
 @given(st.text(max_size=80), st.text(max_size=120))
