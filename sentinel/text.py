@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 MAX_TEXT_CHARACTERS = 200_000
 """Text beyond this is not looked at: no passage is that long, and work per request stays bounded."""
 
+CACHED_CHARACTERS = 20_000
+"""Longer texts are worked on anew each time: passages are shorter, and megabytes of queries must not stay in memory."""
+
+# Vowel signs and the like (Devanagari, Thai, Arabic, ...) are marks to Unicode and part of the word to a reader.
+_MARK = "".join(map(chr, (c for c in range(0x483, 0x1B00) if unicodedata.category(chr(c))[0] == "M")))
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_MARKED_WORD = re.compile(rf"(?:[^\W_]|[{_MARK}])+(?:['’](?:[^\W_]|[{_MARK}])+)?")
+_HAS_MARK = re.compile(rf"[{_MARK}]")
+# Chinese and Japanese are written without spaces: each character counts as a word, and runs of them as n-grams.
+_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff])")
+_ACCENT = re.compile(r"[\u0300-\u036f]+")
 _LATIN = re.compile(r"[a-zA-Z]")
 _CONFUSABLE = str.maketrans(
     # Cyrillic, then Greek letters that a reader takes for Latin ones (Unicode TR 39, single letters).
@@ -29,10 +40,41 @@ _IGNORABLE = frozenset(
 ) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
 
 
-def _unmask(word: re.Match[str]) -> str:
-    text = word.group()
-    # Only a word that mixes scripts is a disguise; a Russian or a Greek word is left alone.
-    return text.translate(_CONFUSABLE) if _LATIN.search(text) else text
+Cached = TypeVar("Cached")
+Rest = ParamSpec("Rest")
+
+
+def remembered(
+    size: int,
+) -> Callable[[Callable[Concatenate[str, Rest], Cached]], Callable[Concatenate[str, Rest], Cached]]:
+    """Cache a function of a text, least recently used first out; texts above `CACHED_CHARACTERS` are not kept."""
+
+    def decorate(function: Callable[Concatenate[str, Rest], Cached]) -> Callable[Concatenate[str, Rest], Cached]:
+        cached = cast(Callable[Concatenate[str, Rest], Cached], lru_cache(maxsize=size)(function))
+
+        @wraps(function)
+        def call(text: str, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Cached:
+            return (cached if len(text) <= CACHED_CHARACTERS else function)(text, *args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _unmasked(text: str) -> str:
+    """Look-alikes turned back in words that mix scripts; in a mostly Latin text also in words made of them alone."""
+    latin = len(_LATIN.findall(text))
+    foreign = sum(c.isalpha() and not c.isascii() and c not in _LOOK_ALIKES for c in text)
+    alike = sum(c in _LOOK_ALIKES for c in text)
+    disguised = latin > 2 * (foreign + alike)
+
+    def turn(word: re.Match[str]) -> str:
+        found = word.group()
+        if _LATIN.search(found) or (disguised and _LOOK_ALIKES.issuperset(found)):
+            return found.translate(_CONFUSABLE)
+        return found  # a Russian or a Greek word
+
+    return _WORD.sub(turn, text)
 
 
 def _visible(text: str) -> str:
@@ -45,7 +87,7 @@ def _visible(text: str) -> str:
     return text.translate(hidden) if hidden else text
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def normalise(text: str) -> str:
     """Bring text to one form: NFKC, no invisible characters, mixed-script look-alikes undone, case folded.
 
@@ -58,7 +100,8 @@ def normalise(text: str) -> str:
     for _ in range(4):  # case folding can take letters apart again: a second round settles, almost always at once
         composed = unicodedata.normalize("NFKC", text).translate(_APOSTROPHE)
         if not _LOOK_ALIKES.isdisjoint(composed):
-            composed = _WORD.sub(_unmask, composed)
+            composed = _unmasked(composed)
+        composed = _ACCENT.sub("", composed)  # what composes with nothing was heaped up to hide the word
         folded = _visible(composed.casefold())[:MAX_TEXT_CHARACTERS]  # one character may become eighteen
         if folded == text:
             break
@@ -66,13 +109,17 @@ def normalise(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text after normalisation, in order."""
-    return tuple(_WORD.findall(normalise(text)))
+    """The words of a text after normalisation, in order; in Chinese and Japanese, its characters."""
+    text = normalise(text)
+    if text.isascii():
+        return tuple(_WORD.findall(text))
+    text = _UNSPACED.sub(r" \1 ", text)
+    return tuple((_MARKED_WORD if _HAS_MARK.search(text) else _WORD).findall(text))
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def word_ngrams(text: str, n: int) -> frozenset[tuple[str, ...]]:
     """The distinct runs of `n` words in a text; empty if the text has fewer words."""
     tokens = words(text)

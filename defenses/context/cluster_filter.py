@@ -92,7 +92,7 @@ class ClusterFilter(SelectionDefense):
         source="ours, after TrustRAG, arXiv 2501.00879",
     )
 
-    threshold: float = Field(0.76, gt=0.0, le=1.0, description="least cosine between the closest three of a group")
+    threshold: float = Field(0.78, gt=0.0, le=1.0, description="least cosine between the closest three of a group")
     margin: float = Field(0.12, ge=0.0, le=1.0, description="how much looser the others of a group may be")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:

@@ -26,9 +26,9 @@ class EchoFilter(SelectionDefense):
     """Drops each candidate that repeats the question, word for word or edited.
 
     Against PoisonedRAG's black-box documents (question + text, arXiv 2402.07867) and every attack that puts the
-    question in front. A passage answers a question; it does not ask it. Two rules:
+    question in front. A passage answers a question; it does not ask it. Three rules:
 
-    * the question stands in it in one piece (`share` of its words in a row);
+    * the question stands in it in one piece (`share` of its words in a row; titles and keywords are no question);
     * one of its *sentences* asks the same: it has the form of a question and holds `edited` of the question's
       content words, in any order, with small differences in spelling, and little else;
     * it *begins* with a sentence that says nothing but what an open question says: `share` of its content words
@@ -50,7 +50,7 @@ class EchoFilter(SelectionDefense):
     )
 
     share: float = Field(0.8, gt=0.0, le=1.0, description="share of the query in one run that is too large")
-    edited: float = Field(0.7, gt=0.0, le=1.0, description="share of its content words in one question of the text")
+    edited: float = Field(0.8, gt=0.0, le=1.0, description="share of its content words in one question of the text")
     longest: int = Field(40, ge=MIN_WORDS, le=1000, description="queries of more words are not looked at")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
@@ -59,8 +59,10 @@ class EchoFilter(SelectionDefense):
         if not MIN_WORDS <= length <= self.longest:
             return Selection.all_of(evidence)
         dropped: dict[int, str] = {}
+        # A title or a few keywords stand in many a good passage in one piece; a question does not.
+        asking = asks(evidence.query_words, evidence.request.query)
         for candidate, words in zip(evidence.candidates, evidence.candidate_words, strict=True):
-            share = evidence.runs.longest(words) / length
+            share = evidence.runs.longest(words) / length if asking else 0.0
             if share >= self.share:
                 dropped[candidate.position] = f"repeats {share:.0%} of the question in one piece"
             elif (coverage := self._asked(evidence.query_words, candidate.text)) > 0.0:

@@ -38,10 +38,10 @@ def matrix(size, edges):
 def test_a_group_of_three_goes_and_a_pair_stays():
     assert keep("abcde", 0, 90, 5, 92, 10) == (1, 3)
     assert keep("abcd", 0, 90, 5, 92) == (0, 1, 2, 3)
-    # cos 40 deg = 0.766 and cos 41 deg = 0.755 stand on either side of the threshold of 0.76.
-    assert keep("abc", 0, 20, 40) == ()
-    assert keep("abc", 0, 20, 41) == (0, 1, 2)
-    assert keep("abc", 0, 20, 41, threshold=0.75) == ()
+    # cos 38 deg = 0.788 and cos 39 deg = 0.777 stand on either side of the threshold of 0.78.
+    assert keep("abc", 0, 19, 38) == ()
+    assert keep("abc", 0, 19, 39) == (0, 1, 2)
+    assert keep("abc", 0, 19, 39, threshold=0.77) == ()
 
 
 def test_what_is_about_the_same_but_looser_stays():

@@ -8,10 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinel.text import (
+    CACHED_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     RunFinder,
     containment,
     normalise,
+    remembered,
     shorten,
     word_ngrams,
     words,
@@ -197,3 +199,39 @@ def test_shorten():
     assert shorten("one\n two") == "one two"
     assert shorten("x" * 61) == "x" * 59 + "…"
     assert shorten("x" * 60) == "x" * 60
+
+
+def test_words_of_scripts_without_spaces_are_their_characters():
+    assert words("我们 like 日本") == ("我", "们", "like", "日", "本")
+
+
+def test_vowel_signs_are_part_of_the_word():
+    assert words("नमस्ते दुनिया") == ("नमस्ते", "दुनिया")
+
+
+def test_accents_heaped_on_a_word_do_not_hide_it():
+    assert words("qu\u0337\u0338ick") == ("quick",)
+    assert words("café") == ("café",)
+
+
+def test_words_made_of_look_alikes_alone_are_undone_in_a_latin_text_only():
+    disguised = "the report says that \u0430 \u0441\u043e\u0440 came to the house at night"  # Cyrillic a, cop
+    assert "cop" in words(disguised)
+    assert words("\u0441\u043e\u0440 \u0431\u044b\u043b \u0442\u0443\u0442") == (
+        "\u0441\u043e\u0440",
+        "\u0431\u044b\u043b",
+        "\u0442\u0443\u0442",
+    )
+
+
+def test_megabytes_are_not_kept_in_memory():
+    calls = []
+
+    @remembered(8)
+    def length(text):
+        calls.append(text)
+        return len(text)
+
+    long, short = "x" * (CACHED_CHARACTERS + 1), "x" * CACHED_CHARACTERS
+    assert [length(t) for t in (long, long, short, short)] == [len(long), len(long), len(short), len(short)]
+    assert calls == [long, long, short]
