@@ -31,6 +31,7 @@ from benchmarks.data import Dataset, load
 from benchmarks.frozen import PASSAGE, frozen_vectors, key
 from defenses import Resources, SeededRandomSource
 from sentinel.errors import ConfigurationError
+from sentinel.models import shipped_models
 from strategist import DefendedRetriever
 from strategist.embeddings import embed_array, fingerprint
 from strategist.stores.faiss import FaissStore
@@ -101,8 +102,8 @@ def subject(name: str, store: FaissStore, seed: int) -> Runnable[str, list[Docum
     """The retriever that is timed."""
     if name == "bare":
         return store.as_retriever(search_kwargs={"k": K})
-    resources = Resources(random=SeededRandomSource(seed))
-    return DefendedRetriever.wrap(store.as_retriever(search_kwargs={"k": K}), policy=name, k=K, resources=resources)
+    options = {"resources": Resources(random=SeededRandomSource(seed)), "models": shipped_models()}
+    return DefendedRetriever.wrap(store.as_retriever(search_kwargs={"k": K}), policy=name, k=K, **options)
 
 
 def measure(
@@ -211,15 +212,17 @@ def render(result: dict[str, Any], console: Console) -> None:
             rows.setdefault(key, {})[cell["metric"]] = cell["value"]
     columns = ("p50_ms", "p95_ms", "overhead_ms_p50", "ratio_to_bare_p50", "ratio_to_bare_p95", "throughput_qps")
     table = Table(box=box.SIMPLE_HEAD, title=f"{result['requests']} requests a figure, k = {K}", title_justify="left")
-    for name in ("docs", "index", "traffic", "subject"):
-        table.add_column(name)
-    for name in ("p50\nms", "p95\nms", "added\nms", "p50 /\nbare", "p95 /\nbare", f"per s,\n{CLIENTS} clients"):
-        table.add_column(name, justify="right")
+    table.add_column("", no_wrap=True)
+    for name in ("p50\nms", "p95\nms", "added\nms", "p50 to\nbare", "p95 to\nbare", f"per s of\n{CLIENTS} clients"):
+        table.add_column(name, justify="right", no_wrap=True)
     last: tuple[int, str, str] | None = None
     for (docs, index, kind, name), found in rows.items():
-        same = last == (docs, index, kind)
-        last = (docs, index, kind)
-        shown = ("", "", "") if same else (f"{docs:,}", index, kind)
+        if last != (docs, index, kind):
+            last = (docs, index, kind)
+            table.add_row(f"[bold]{docs:,} {index} {kind}[/]")
         figures = (f"{found[c]:.2f}" if c in found else "-" for c in columns)
-        table.add_row(*shown, name, *figures)
+        table.add_row(f"  {name}", *figures)
     console.print(table)
+    console.print(
+        "[dim]added: median over queries of what the same query took more than bare. Query embedding included.[/]"
+    )
