@@ -151,9 +151,10 @@ class _Ready:
     def samples(self, subject: Subject, history: MemoryHistory | None = None) -> list[Sample]:
         resources = Resources(random=SeededRandomSource(self.seed))
         rewrites = any(manifest.stage is Stage.QUERY for manifest in manifests(subject))
-        # Other candidates come for another query, and what the measurements were for is gone: none are made.
+        # Nothing reads the measurements; or other candidates come for another query, and what was measured is gone.
+        unread = (not subject and history is None) or (rewrites and len(subject) == 1)
         blind = Sentinel(signals=(), models=ThreatModels(), corpus=self.sentinel.corpus)
-        sentinel = blind if rewrites and len(subject) == 1 else self.sentinel
+        sentinel = blind if unread else self.sentinel
         engine = Engine(sentinel, OnlyPolicy(defenses=subject), resources, history=history)
         return list(self._samples(engine))
 

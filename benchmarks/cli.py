@@ -171,6 +171,25 @@ def validate(
 
 
 @app.command()
+def defenses(
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
+    out_file: Annotated[Path | None, typer.Option("--out", help="Markdown file; default: print")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="sessions of each traffic; interrogation at most 40")] = 200,
+    seed: Annotated[int, typer.Option(help="of sessions, planting and randomised defenses")] = 0,
+    title: Annotated[str | None, typer.Option(help="what to call the data set on the page")] = None,
+) -> None:
+    """Measure each defense alone, switched on for every request, and write one table."""
+    from benchmarks.defenses_table import defenses_command
+
+    with _Progress() as progress:
+        page = defenses_command(data, out_file, limit, seed, title, report=progress)
+    if out_file is None:
+        print(page)
+    else:
+        out.print(f"[dim]written to[/] {escape(str(out_file))}")
+
+
+@app.command()
 def scan(
     data: Annotated[str, typer.Argument(help="'bundled', or a folder with a corpus.jsonl")],
     out_folder: Annotated[Path, typer.Option("--out", help="folder of the profile")] = Path("profile"),

@@ -5,7 +5,8 @@ Nothing under test is read: targets come from `benchmarks.generated`, benign ses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,21 @@ from benchmarks.generated import generated
 from benchmarks.readings import Reading, Traffic, read
 from benchmarks.splits import split
 from sentinel.errors import DataError
-from sentinel.fitting import Example, feature_names, fit
-from sentinel.models import ThreatModels, request_features
+from sentinel.fitting import CANDIDATE_KNEE, Example, feature_names, fit
+from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, candidate_values, request_features
 from sentinel.vocabulary import Threat
 
 PREVALENCE = 0.01
-BENIGN = ("benign", "benign-drilldown", "benign-hard")
+SHARES = {"benign": 0.6, "benign-drilldown": 0.3, "benign-hard": 0.1}
+"""Benign traffic as fitting mixes it; the hard kind is rare, and a stress test rather than a sample."""
+BENIGN = tuple(SHARES)
+GOLD, CLEAN = "gold", "clean"
+"""Kinds of honest candidates: those that answer the question, and the others; they weigh alike."""
+SKIPPED = ("interrogation-slow", "interrogation-sybil", "interrogation-open")
+"""Forms of an attack that is there already, with many more requests; the open one is a drill-down by construction."""
+SERIES_FROM = 2
+"""0-based turn from which on a series of questions can be called one."""
+THROUGH_THE_CORPUS = (Threat.POISONING, Threat.INJECTION, Threat.JAMMING)
 Report = Callable[[str, int, int], None]
 
 
@@ -56,46 +66,59 @@ def training_traffic(data: Dataset, seed: int, part: str | None = "fit") -> list
         for name in ATTACKS.names()
         if (manifest := ATTACKS.get(name).manifest).family is not Family.BENIGN
         and manifest.threat is not None
+        and name not in SKIPPED
         and all(getattr(made, need) for need in manifest.needs)
     ]
     return [*benign, *(Traffic.of(made, name, seed) for name in attacks)]
 
 
 def request_examples(
-    readings: Iterable[Reading], threat: Threat, leave_out: Sequence[str] = ()
+    readings: Iterable[Reading], threat: Threat, leave_out: Sequence[str] = (), suspects: SurpriseModel | None = None
 ) -> list[Example]:
     """Requests as a model of one threat sees them: its attacks against benign traffic.
 
-    Poisoning, injection and jamming come through the corpus: a request carries them if something planted came back
-    for it. Attacks of another threat are no examples, neither for nor against.
+    Poisoning, injection and jamming come through the corpus: a request carries them if something planted for it came
+    back. Attacks of another threat are no examples, neither for nor against. Of an interrogation the first questions
+    are none either: nothing tells them from honest ones yet.
+
+    Args:
+        readings: Benign traffic and attacks.
+        threat: What to look for.
+        leave_out: Attacks that are not to be learned from.
+        suspects: The threat's model of candidates, whose largest log-odds requests read.
     """
     examples = []
     for reading in readings:
         if reading.attack in leave_out or reading.threat not in (None, threat):
             continue
-        if reading.family is Family.POISONING and not reading.planted.any():
+        if reading.family is Family.POISONING and not reading.aimed.any():
+            continue
+        if reading.attack.startswith("interrogation") and reading.turn < SERIES_FROM:
             continue
         features = request_features(reading.profile.signals)
+        if suspects is not None and len(reading.planted):
+            table = candidate_values(suspects.features, reading.profile.signals, len(reading.planted))
+            features[threat.value + SUSPECT] = float(suspects.log_odds(table).max())
         examples.append(Example(features, reading.threat is threat, reading.attack))
     return examples
 
 
-def candidate_examples(
-    readings: Iterable[Reading], threat: Threat, leave_out: Sequence[str] = ()
-) -> list[Example]:
-    """Candidates as a model of one threat sees them: planted documents against those that benign questions bring up."""
+def candidate_examples(readings: Iterable[Reading], threat: Threat, leave_out: Sequence[str] = ()) -> list[Example]:
+    """Candidates as a model of one threat sees them: those planted for the question against what benign ones bring up.
+
+    What was planted for another question and came up by chance is no example: it is neither honest nor aimed.
+    """
     examples = []
     for reading in readings:
         if reading.attack in leave_out or reading.threat not in (None, threat) or reading.family is Family.MEMBERSHIP:
             continue
-        arrays = {
-            name: value for name, value in reading.profile.signals.items() if isinstance(value, np.ndarray)
-        }
-        for i, planted in enumerate(reading.planted):
-            if reading.threat is not None and not planted:
+        arrays = {name: value for name, value in reading.profile.signals.items() if isinstance(value, np.ndarray)}
+        for i, aimed in enumerate(reading.aimed):
+            if reading.threat is not None and not aimed:
                 continue
             features = {name: float(values[i]) for name, values in arrays.items() if np.isfinite(values[i])}
-            examples.append(Example(features, bool(planted), reading.attack))
+            kind = reading.attack if aimed else GOLD if reading.gold[i] else CLEAN
+            examples.append(Example(features, bool(aimed), kind))
     return examples
 
 
@@ -106,6 +129,7 @@ def fit_models(
     prevalence: float = PREVALENCE,
     leave_out: Sequence[str] = (),
     without: Sequence[str] = (),
+    threats: Iterable[Threat] = Threat,
 ) -> ThreatModels:
     """Fit the models of every threat that the readings hold examples of.
 
@@ -115,32 +139,35 @@ def fit_models(
         prevalence: Share of requests assumed to carry each threat.
         leave_out: Attacks that are not to be learned from.
         without: Signals that are not to be used.
+        threats: The threats to fit models for.
     """
-    request: dict[Threat, object] = {}
-    candidate: dict[Threat, object] = {}
-    for threat in Threat:
-        _try(request, threat, request_examples(readings, threat, leave_out), prevalence, without, candidate=False)
-        if threat in (Threat.POISONING, Threat.INJECTION, Threat.JAMMING):
-            _try(candidate, threat, candidate_examples(readings, threat, leave_out), prevalence, without, candidate=True)
-    return ThreatModels(request, candidate, prevalence, fitted_on)  # type: ignore[arg-type]
+    request: dict[Threat, SurpriseModel] = {}
+    candidate: dict[Threat, SurpriseModel] = {}
+    for threat in threats:
+        features = feature_names(threat, candidate=False, exclude=without)
+        if threat in THROUGH_THE_CORPUS:
+            examples = candidate_examples(readings, threat, leave_out)
+            names = feature_names(threat, candidate=True, exclude=without)
+            if _fittable(examples, names):
+                candidate[threat] = fit(examples, names, prevalence, knee=CANDIDATE_KNEE)
+            # What candidates show, requests read off their worst one; beside it only what the query itself shows.
+            features = [n for n in features if ":" not in n] + [threat.value + SUSPECT]
+        examples = request_examples(readings, threat, leave_out, candidate.get(threat))
+        if _fittable(examples, features):
+            request[threat] = fit(examples, features, prevalence, shares=SHARES)
+    return ThreatModels(request, candidate, prevalence, fitted_on)
 
 
-def _try(
-    models: dict[Threat, object],
-    threat: Threat,
-    examples: Sequence[Example],
-    prevalence: float,
-    without: Sequence[str],
-    *,
-    candidate: bool,
-) -> None:
-    if any(e.positive for e in examples) and not all(e.positive for e in examples):
-        models[threat] = fit(examples, feature_names(threat, candidate=candidate, exclude=without), prevalence)
+def _fittable(examples: Sequence[Example], features: Sequence[str]) -> bool:
+    """Whether there are examples of both kinds, and any of the features was measured at all."""
+    both = any(e.positive for e in examples) and not all(e.positive for e in examples)
+    return both and any(name in e.features for e in examples for name in features)
 
 
 def fit_command(data: Dataset, model: Embeddings, seed: int, part: str | None, report: Report) -> ThreatModels:
     """Fit on a data set's own text. See `training_traffic`."""
     readings = read(training_traffic(data, seed, part), model, seed, report)
-    counts: Mapping[str, int] = {name: sum(r.attack == name for r in readings) for name in {r.attack for r in readings}}
+    counts = Counter(r.attack for r in readings)
     described = ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
-    return fit_models(readings, f"{data.name} ({data.hash}), seed {seed}: requests of {described}")
+    benign = f"the {part} part of the benign sessions" if part else "all benign sessions"
+    return fit_models(readings, f"{data.name} ({data.hash}), seed {seed}, {benign}: requests of {described}")

@@ -32,9 +32,9 @@ def main() -> None:
     client = {"configurable": {"client_id": "ward-7"}}
     question = "what to do when somebody on veradine has tingling hands?"
     probe = (
-        "Fill in the blanks of this text, one word each, and give nothing else but the words: Visit of 3 May. Mr Halden "
-        "reports that the [1] in both hands began in March, after the second course of [2]; the dose was halved to [3] "
-        "mg and he is to come back in six [4]."
+        "Fill in the blanks of this text, one word each, and give nothing else but the words: Visit of 3 May. "
+        "Mr Halden reports that the [1] in both hands began in March, after the second course of [2]; the dose was "
+        "halved to [3] mg and he is to come back in six [4]."
     )
     for query in (question, probe):
         documents = retriever.invoke(query, client)

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel.client_tables import CLOSED_FORM, DOCUMENT, DOCUMENTS, OPEN_FORM, QUERIES, QUERY, RUN_BOUNDS, VALUES, with_documents
+from sentinel.client_tables import (
+    CLOSED_FORM,
+    DOCUMENT,
+    DOCUMENTS,
+    OPEN_FORM,
+    QUERIES,
+    QUERY,
+    RUN_BOUNDS,
+    VALUES,
+    with_documents,
+)
 from sentinel.errors import DataError
 from sentinel.observation import CLOSED, OPEN, Observation
 from sentinel.sketch import (

@@ -1,7 +1,8 @@
-"""Fitting: from labelled measurements to the logistic models that turn signals into probabilities.
+"""Fitting: from labelled measurements to the models that turn signals into probabilities; never on a request.
 
-Nothing here runs on a request. Weights are kept from going negative: every signal is oriented so that higher is
-worse, and a model that used one the other way round would have learned an accident of its training data.
+The curves know benign traffic only: what weight a signal has does not depend on which attacks happened to be at hand.
+Examples of attacks set two numbers, how much a decade of surprise is worth and where the log-odds start
+(Platt 1999, "Probabilistic outputs for support vector machines").
 """
 
 from __future__ import annotations
@@ -13,14 +14,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel.errors import DataError
-from sentinel.models import CLIP, LogisticModel
+from sentinel.models import SUSPECT, Curve, SurpriseModel
 from sentinel.signals import SIGNALS
 from sentinel.vocabulary import Threat
 
+Floats = NDArray[np.float64]
+
 MIN_EXAMPLES = 20
 """Fewer of either kind fit nothing worth having."""
-STRENGTH = 1.0
-"""Inverse of the L2 penalty, in units of total weight (scikit-learn's C with weights that sum to the rows)."""
+KNEE = 1.2
+"""Decades that are no surprise: what one benign request in sixteen shows speaks for nothing."""
+CANDIDATE_KNEE = 0.3
+"""The same for candidates, of which only the half that is usual says nothing: a planted text that avoids every wording
+of its kind stands out a little in several ways, in none by much."""
+FAR_OUT = frozenset({"gibberish", "scan_score"})
+"""Signals of candidates that speak at the far end only: how grammatical usual texts are is a matter of genre."""
+CAP = 4.0
+"""Decades before the knee at which a curve ends: a few hundred benign requests say nothing of one in 10,000."""
+TAIL = 0.05
+"""Share of benign traffic from which on the tail is extrapolated, as an exponential."""
+POINTS = 40
+SLOPE = float(np.log(10.0))
+"""No evidence is worth more than its rarity: a tail of 10^-s is a likelihood ratio of at most 10^s."""
+
+MECHANISMS: Mapping[str, str] = {
+    "aligned_chain": "copying",
+    "verbatim_run": "copying",
+    "document_form": "form",
+    "query_length": "form",
+    "unasked_length": "no request",
+    "quoted_share": "quotation",
+    "placeholders": "blanks",
+    "character_anomaly": "characters",
+    "membership_wording": "wording",
+    "extraction_wording": "wording",
+    "injection_wording": "wording",
+    "closed_series": "series",
+    "question_echo": "echo",
+    "question_tailoring": "tailoring",
+    "answer_cluster": "agreement",
+    "gibberish": "gibberish",
+    "instruction_text": "orders",
+    "refusal_text": "refusal",
+    "plain_prose": "prose",
+    "text_brevity": "brevity",
+    "scan_score": "scan",
+    "ingestion_burst": "ingestion",
+}
+"""What each signal is evidence of. Signals of the package that stand here nowhere are measured for policies and
+records, but added nothing to any detection figure (docs/detection.md, ablation). A plug-in's signal is a mechanism of
+its own."""
+CANDIDATE_ONLY_ECHO = ("verbatim_run", "aligned_chain")
+"""Of a candidate `question_echo` says the same better: the share of the question counts, not the length."""
+ALSO: Mapping[Threat, Sequence[str]] = {Threat.MEMBERSHIP: ("extraction_wording",)}
+"""Signals that speak for a threat beyond those of their manifest: S2MIA orders the rest of a record to be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +77,7 @@ class Example:
     Attributes:
         features: Values by feature name; missing ones are absent.
         positive: Whether it carries the threat.
-        kind: Which attack or kind of traffic it comes from; every kind weighs the same within its class.
+        kind: Which attack or kind of traffic it comes from; see `shares`.
     """
 
     features: Mapping[str, float]
@@ -38,8 +85,16 @@ class Example:
     kind: str
 
 
+def mechanism(feature: str) -> str:
+    """What a feature is evidence of."""
+    if feature.endswith(SUSPECT):
+        return "candidates"
+    name = feature.partition(":")[0]
+    return MECHANISMS.get(name, name)
+
+
 def feature_names(threat: Threat, *, candidate: bool, exclude: Sequence[str] = ()) -> list[str]:
-    """The features that may speak for a threat: those of the signals whose manifest names it.
+    """The features that may speak for a threat, sorted: those of the signals whose manifest names it.
 
     Args:
         threat: The threat.
@@ -48,77 +103,124 @@ def feature_names(threat: Threat, *, candidate: bool, exclude: Sequence[str] = (
     """
     names: list[str] = []
     for name, manifest in SIGNALS.manifests().items():
-        if threat not in manifest.threats or name in exclude:  # type: ignore[attr-defined]
+        own = SIGNALS.get(name).__module__.startswith("sentinel.signals.")
+        speaks = threat in manifest.threats or name in ALSO.get(threat, ())  # type: ignore[attr-defined]
+        if not speaks or name in exclude or (own and name not in MECHANISMS):
             continue
         spread = manifest.per_candidate  # type: ignore[attr-defined]
         if candidate:
-            names += [name] if spread else []
+            names += [name] if spread and name not in CANDIDATE_ONLY_ECHO else []
         else:
             names += [f"{name}:max", f"{name}:lead"] if spread else [name]
-    return names
+    return sorted(names)
+
+
+def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
+    """A feature's surprise from its values on benign traffic.
+
+    Up to the last `TAIL` of the traffic, -log10 of the share that shows as much or more; beyond, the tail falls
+    exponentially with the mean excess of what lies there, but with no less than the deviation of all values (an
+    exponential's own): a small sample that happens to end early promises nothing.
+
+    Args:
+        values: Finite values, shape (n,).
+        weights: What each counts, shape (n,), positive.
+        knee: Decades to subtract.
+        kind: The mechanism.
+    """
+    order = np.argsort(values)
+    values, weights = values[order], weights[order] / weights.sum()
+    size = 1.0 / float((weights**2).sum())  # effective number (Kish)
+    points, first = np.unique(values, return_index=True)
+    above = np.cumsum(weights[::-1])[::-1][first]
+    decades = -np.log10((above * size + 0.5) / (size + 0.5))
+    top = max(0, int(np.searchsorted(-above, -max(TAIL, 10.0 / size), side="right")) - 1)
+    beyond = values > points[top]
+    mean = float(weights @ values)
+    spread = float(np.sqrt(weights @ (values - mean) ** 2))
+    if beyond.any():
+        spread = max(spread, float(weights[beyond] @ (values[beyond] - points[top]) / weights[beyond].sum()))
+    if spread < 1e-9:
+        spread = UNSEEN_SPREAD
+    end = points[top] + spread * np.log(10.0) * max(CAP - decades[top], 1e-3)
+    kept = np.unique(np.linspace(0, top, min(POINTS, top + 1)).round().astype(int))
+    heights = np.maximum(np.append(decades[kept], CAP) - knee, 0.0)
+    return Curve(np.append(points[kept], end), np.maximum.accumulate(heights), kind)
+
+
+UNSEEN_SPREAD = 0.15
+"""Deviation of a signal that never moved on benign traffic: such signals are scores in [0, 1]."""
 
 
 def fit(
-    examples: Sequence[Example], features: Sequence[str], prevalence: float, *, strength: float = STRENGTH
-) -> LogisticModel:
-    """Fit one model.
-
-    L2-regularised logistic regression on standardised, clipped features; a missing value stands at the mean. A
-    feature whose weight comes out negative is dropped and the rest fitted anew. The bias is moved from the share of
-    positives in the examples to the stated prevalence.
+    examples: Sequence[Example],
+    features: Sequence[str],
+    prevalence: float,
+    *,
+    shares: Mapping[str, float] | None = None,
+    knee: float = KNEE,
+) -> SurpriseModel:
+    """Fit one model: curves on benign examples, then slope and bias on both kinds.
 
     Args:
         examples: Labelled measurements.
         features: Names of the features that may be used.
         prevalence: Share of requests (or candidates) assumed to carry the threat, in (0, 1).
-        strength: Inverse of the L2 penalty.
+        shares: How much each kind weighs among the benign; alike where it says nothing. Attacks all weigh alike.
+        knee: Decades that are no surprise.
 
     Raises:
         DataError: Fewer than `MIN_EXAMPLES` of either kind, or no feature was ever measured.
     """
-    from sklearn.linear_model import LogisticRegression
-
     labels = np.array([e.positive for e in examples], dtype=bool)
     if min(labels.sum(), (~labels).sum()) < MIN_EXAMPLES:
         raise DataError(
             f"{labels.sum()} positive and {(~labels).sum()} negative examples; {MIN_EXAMPLES} of each are the least"
         )
-    values = np.array([[e.features.get(name, np.nan) for name in features] for e in examples], dtype=np.float64)
-    values = values.reshape(len(examples), len(features))
-    known = np.isfinite(values)
-    # A feature seen in a handful of examples only would be fitted on which examples have it, not on its value.
-    usable = np.flatnonzero(known.sum(axis=0) >= max(MIN_EXAMPLES, len(examples) // 50))
-    weights = _balanced([e.kind for e in examples], labels)
-    columns = np.array([c for c in usable if np.nanstd(values[:, c]) > 1e-9], dtype=np.intp)
-    if not len(columns):
+    start = _logit(prevalence)
+    weights = _balanced([e.kind for e in examples], labels, shares or {})
+    table = np.array([[e.features.get(name, np.nan) for name in features] for e in examples], dtype=np.float64)
+    table = table.reshape(len(examples), len(features))
+    curves: dict[str, Curve] = {}
+    for column, name in enumerate(features):
+        benign = ~labels & np.isfinite(table[:, column])
+        # A feature seen in a handful of benign examples only has no tail to speak of.
+        if benign.sum() >= MIN_EXAMPLES:
+            least = KNEE if name in FAR_OUT else knee
+            curves[name] = curve(table[benign, column], weights[benign], least, mechanism(name))
+    if not curves:
         raise DataError("none of the features was measured often enough to be fitted")
-    center: NDArray[np.float64] = np.nanmean(values[~labels][:, columns], axis=0)
-    center = np.where(np.isfinite(center), center, np.nanmean(values[:, columns], axis=0))
-    scale: NDArray[np.float64] = np.nanstd(values[:, columns], axis=0)
-    standard = np.clip((values[:, columns] - center) / scale, -CLIP, CLIP)
-    standard = np.where(np.isnan(standard), 0.0, standard)
-    kept = list(range(len(columns)))
-    while True:
-        model = LogisticRegression(C=strength, max_iter=2000).fit(standard[:, kept], labels, sample_weight=weights)
-        found = model.coef_[0]
-        if (found >= 0).all() or len(kept) == 1:
-            break
-        kept.pop(int(np.argmin(found)))
-    share = weights[labels].sum() / weights.sum()
-    bias = float(model.intercept_[0]) + _logit(prevalence) - _logit(float(share))
-    return LogisticModel(
-        tuple(features[columns[i]] for i in kept), center[kept], scale[kept], np.maximum(found, 0.0), bias
-    )
+    kept = [features.index(name) for name in curves]
+    totals = SurpriseModel(curves, 1.0, 0.0).surprise(table[:, kept]).sum(axis=1)
+    slope, bias = _platt(totals, labels, weights)
+    return SurpriseModel(curves, slope, bias + start)
 
 
-def _balanced(kinds: Sequence[str], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights that sum to the number of examples: each kind alike within its class, both classes alike."""
+def _platt(totals: Floats, labels: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
+    """Slope in [0, `SLOPE`] and bias of a logistic regression on one variable, both classes weighing alike."""
+    from scipy.optimize import minimize
+
+    sign = np.where(labels, 1.0, -1.0)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        margin = sign * (parameters[0] * totals + parameters[1])
+        pull = -weights * sign * np.exp(-np.logaddexp(0.0, margin))
+        return float(weights @ np.logaddexp(0.0, -margin)), np.array([pull @ totals, pull.sum()])
+
+    found = minimize(loss, np.array([1.0, -1.0]), jac=True, method="L-BFGS-B", bounds=[(0.0, SLOPE), (-20.0, 20.0)])
+    return float(found.x[0]), float(found.x[1])
+
+
+def _balanced(kinds: Sequence[str], labels: NDArray[np.bool_], shares: Mapping[str, float]) -> Floats:
+    """Weights that sum to one for each class: attacks all alike, kinds of benign traffic by their shares."""
     weights = np.zeros(len(kinds))
+    names = np.array(kinds, dtype=object)
     for positive in (False, True):
-        names = sorted({kind for kind, label in zip(kinds, labels, strict=True) if label == positive})
-        for name in names:
-            rows = np.array([kind == name for kind in kinds]) & (labels == positive)
-            weights[rows] = len(kinds) / (2 * len(names) * rows.sum())
+        present = sorted({str(name) for name in names[labels == positive]})
+        wanted = {name: 1.0 if positive else shares.get(name, 1.0) for name in present}
+        for name in present:
+            rows = (names == name) & (labels == positive)
+            weights[rows] = wanted[name] / sum(wanted.values()) / rows.sum()
     return weights
 
 

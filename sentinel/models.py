@@ -1,17 +1,21 @@
-"""From raw signals to probabilities: one logistic model per threat, stored as JSON, evaluated in numpy.
+"""From raw signals to probabilities: how surprising each measurement would be on benign traffic, stored as JSON.
 
 A model reads *features*: a signal that gives one number per request is one feature; a signal that gives one per
 candidate becomes two at request level, its maximum and its lead (how far the largest stands above the second:
-a probe concentrates on one document), and is read as it is at candidate level. A missing feature adds nothing to
-the log-odds: it neither accuses nor acquits.
+a probe concentrates on one document), and is read as it is at candidate level.
+
+Every feature has a curve, fitted on benign traffic alone: from the value to its *surprise*, the decades by which it
+is rarer there than `KNEE` explains. Features that see the same thing form a mechanism, of which the most surprising
+counts; the mechanisms' surprises add up to the log-odds. So an attack that nobody has fitted still counts by how
+unlike benign traffic it is, and attacks only set how much a decade is worth. A missing feature adds nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,10 +27,10 @@ from sentinel.errors import DataError
 from sentinel.signals import Measurement
 from sentinel.vocabulary import Threat
 
-SCHEMA = 1
-CLIP = 6.0
-"""Standardised features are cut at this many deviations: one wild value cannot outvote all others."""
+SCHEMA = 2
 SHIPPED = Path(__file__).parent / "models.json"
+SUSPECT = ":suspect"
+"""`<threat>:suspect` is the request-level feature that holds the log-odds of the most suspicious candidate."""
 
 
 def request_features(signals: Mapping[str, Measurement]) -> dict[str, float]:
@@ -50,59 +54,119 @@ def request_features(signals: Mapping[str, Measurement]) -> dict[str, float]:
     return features
 
 
+def candidate_values(features: Sequence[str], signals: Mapping[str, Measurement], n: int) -> NDArray[np.float64]:
+    """Feature values by candidate, shape (n, f); a request-level signal counts for each of them."""
+    values = np.full((n, len(features)), np.nan)
+    for column, name in enumerate(features):
+        value = signals.get(name)
+        if value is not None:
+            values[:, column] = value
+    return values
+
+
 @dataclass(frozen=True)
-class LogisticModel:
-    """P(threat) = sigmoid(bias + sum of weight * clip((x - center) / scale)).
+class Curve:
+    """A feature's surprise by its value: straight between the points, level beyond them.
 
     Attributes:
-        features: Feature names, in the order of the arrays.
-        center: Feature means, shape (f,).
-        scale: Feature deviations, shape (f,), positive.
-        weight: Weights, shape (f,), never negative: every signal is oriented so that higher is worse.
-        bias: Log-odds at the mean, at the stated prevalence.
+        values: Ascending, shape (p,).
+        surprise: Decades, at least 0 and never falling, shape (p,).
+        mechanism: What the feature is evidence of; of one mechanism only the most surprising feature counts.
     """
 
-    features: tuple[str, ...]
-    center: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    values: NDArray[np.float64]
+    surprise: NDArray[np.float64]
+    mechanism: str
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1 or not self.values.size or self.values.shape != self.surprise.shape:
+            raise DataError("a curve must have as many values as surprises, and at least one")
+        if not bool(np.isfinite(self.values).all() and np.isfinite(self.surprise).all()):
+            raise DataError("a curve's numbers must be finite")
+        if bool((np.diff(self.values) <= 0).any()) or bool((np.diff(self.surprise, prepend=0.0) < 0).any()):
+            raise DataError("a curve's values must rise, and its surprises must not fall")
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Surprise of values of any shape; NaN for NaN."""
+        found: NDArray[np.float64] = np.interp(values, self.values, self.surprise)
+        return found
+
+
+@dataclass(frozen=True)
+class SurpriseModel:
+    """P(threat) = sigmoid(bias + slope * sum over mechanisms of the largest surprise of its features).
+
+    Attributes:
+        curves: By feature name.
+        slope: Log-odds for each decade of surprise, at least 0.
+        bias: Log-odds of a request that surprises in nothing, at the stated prevalence.
+    """
+
+    curves: Mapping[str, Curve]
+    slope: float
     bias: float
 
     def __post_init__(self) -> None:
-        shapes = {a.shape for a in (self.center, self.scale, self.weight)}
-        if shapes != {(len(self.features),)}:
-            raise DataError("a model's arrays must have one entry per feature")
-        arrays = np.concatenate([self.center, self.scale, self.weight, [self.bias]])
-        if not bool(np.isfinite(arrays).all()) or bool((self.scale <= 0).any()) or bool((self.weight < 0).any()):
-            raise DataError("a model's numbers must be finite, its scales positive and its weights not negative")
+        if not (np.isfinite(self.slope) and self.slope >= 0 and np.isfinite(self.bias)):
+            raise DataError("a model's slope must be a number of at least 0, its bias a number")
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """The features' names, in the order in which values are given."""
+        return tuple(self.curves)
+
+    @cached_property
+    def _groups(self) -> list[NDArray[np.intp]]:
+        mechanisms = [curve.mechanism for curve in self.curves.values()]
+        return [np.flatnonzero([m == one for m in mechanisms]) for one in dict.fromkeys(mechanisms)]
+
+    def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Decades by feature, those that are outdone within their mechanism at 0; shape (..., f) as `values`."""
+        found = np.zeros(values.shape)
+        for column, curve in enumerate(self.curves.values()):
+            found[..., column] = curve(values[..., column])
+        found[np.isnan(found)] = 0.0
+        for group in self._groups:
+            if len(group) > 1 and found[..., group].any():
+                best = group[np.argmax(found[..., group], axis=-1)]
+                for column in group:
+                    found[..., column] *= best == column
+        return found
 
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each feature's share of the log-odds; `values` of shape (..., f), NaN = missing = 0."""
-        standard = np.clip((values - self.center) / self.scale, -CLIP, CLIP)
-        contributed: NDArray[np.float64] = np.where(np.isnan(standard), 0.0, standard) * self.weight
-        return contributed
+        """Each feature's share of the log-odds, at least 0; `values` of shape (..., f), NaN = missing = 0."""
+        return self.slope * self.surprise(values)
+
+    def log_odds(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of the threat; `values` of shape (..., f) gives an array of shape (...)."""
+        odds: NDArray[np.float64] = self.bias + self.contributions(values).sum(axis=-1)
+        return odds
 
     def probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(threat) in (0, 1); `values` of shape (..., f) gives an array of shape (...)."""
-        logit = self.bias + self.contributions(values).sum(axis=-1)
-        probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit))
+        probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-self.log_odds(values)))
         return probability
 
     def to_json(self) -> dict[str, Any]:
         """The model as plain JSON values."""
-        return {
-            "features": list(self.features),
-            "center": self.center.tolist(),
-            "scale": self.scale.tolist(),
-            "weight": self.weight.tolist(),
-            "bias": self.bias,
+        curves = {
+            name: {"values": c.values.tolist(), "surprise": c.surprise.tolist(), "mechanism": c.mechanism}
+            for name, c in self.curves.items()
         }
+        return {"curves": curves, "slope": self.slope, "bias": self.bias}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> LogisticModel:
+    def from_json(cls, data: Mapping[str, Any]) -> SurpriseModel:
         """Read what `to_json` wrote."""
-        center, scale, weight = (np.asarray(data[key], dtype=np.float64) for key in ("center", "scale", "weight"))
-        return cls(tuple(data["features"]), center, scale, weight, float(data["bias"]))
+        curves = {
+            str(name): Curve(
+                np.asarray(c["values"], dtype=np.float64),
+                np.asarray(c["surprise"], dtype=np.float64),
+                str(c["mechanism"]),
+            )
+            for name, c in data["curves"].items()
+        }
+        return cls(curves, float(data["slope"]), float(data["bias"]))
 
 
 @dataclass(frozen=True)
@@ -116,10 +180,35 @@ class ThreatModels:
         fitted_on: Where the models come from, for reports.
     """
 
-    request: Mapping[Threat, LogisticModel] = field(default_factory=dict)
-    candidate: Mapping[Threat, LogisticModel] = field(default_factory=dict)
+    request: Mapping[Threat, SurpriseModel] = field(default_factory=dict)
+    candidate: Mapping[Threat, SurpriseModel] = field(default_factory=dict)
     prevalence: float = 0.01
     fitted_on: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.prevalence < 1.0:
+            raise DataError(f"a prevalence must lie in (0, 1), not {self.prevalence}")
+
+    def at(self, prevalence: float) -> ThreatModels:
+        """The same models where another share of requests is assumed to carry each threat (Bayes' rule).
+
+        The candidates' prevalence moves along by the same odds, and with it what requests read off them.
+        """
+        moved = replace(self, prevalence=prevalence)
+        shift = float(np.log(prevalence / (1 - prevalence)) - np.log(self.prevalence / (1 - self.prevalence)))
+        candidate = {t: replace(m, bias=m.bias + shift) for t, m in self.candidate.items()}
+        request = {
+            t: replace(
+                m,
+                bias=m.bias + shift,
+                curves={
+                    name: replace(c, values=c.values + shift) if name.endswith(SUSPECT) else c
+                    for name, c in m.curves.items()
+                },
+            )
+            for t, m in self.request.items()
+        }
+        return replace(moved, request=request, candidate=candidate)
 
     @cached_property
     def hash(self) -> str:
@@ -149,8 +238,8 @@ class ThreatModels:
             if data["schema"] != SCHEMA:
                 raise DataError(f"{where}: schema {data['schema']}, this version reads {SCHEMA}")
             return cls(
-                {Threat(t): LogisticModel.from_json(m) for t, m in data["request"].items()},
-                {Threat(t): LogisticModel.from_json(m) for t, m in data["candidate"].items()},
+                {Threat(t): SurpriseModel.from_json(m) for t, m in data["request"].items()},
+                {Threat(t): SurpriseModel.from_json(m) for t, m in data["candidate"].items()},
                 float(data["prevalence"]),
                 str(data["fitted_on"]),
             )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sentinel.corpus import CorpusProfile
 from sentinel.evidence import Evidence
 from sentinel.manifest import Stage
-from sentinel.models import LogisticModel, ThreatModels, request_features, shipped_models
+from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, candidate_values, request_features, shipped_models
 from sentinel.profile import Reason, RiskProfile
 from sentinel.signals import SIGNALS, Measurement, Signal
 from sentinel.vocabulary import Threat
@@ -63,32 +63,39 @@ class Sentinel:
                 measured[name] = None
                 failed[name] = type(error).__name__
         features = request_features(measured)
-        probabilities: dict[Threat, float] = {}
         reasons: list[Reason] = []
+        suspicion: dict[Threat, NDArray[np.float64]] = {}
+        for threat, model in self.models.candidate.items() if evidence.candidates else ():
+            table = candidate_values(model.features, measured, len(evidence.candidates))
+            if np.isnan(table).all():
+                continue
+            contributed = model.contributions(table)
+            odds = model.bias + contributed.sum(axis=1)
+            worst = int(np.argmax(odds))
+            suspicion[threat] = 1.0 / (1.0 + np.exp(-odds))
+            features[threat.value + SUSPECT] = float(odds[worst])
+            reasons += self._reasons(threat, model, contributed[worst], measured, evidence)
+        probabilities: dict[Threat, float] = {}
         for threat, model in self.models.request.items():
             values = np.array([features.get(name, np.nan) for name in model.features])
             if np.isnan(values).all():
                 continue  # nothing of it was measured: not evaluated, which is not "clean"
-            probabilities[threat] = float(model.probability(values))
-            reasons += self._reasons(threat, model, values, measured, evidence)
-        suspicion = {
-            threat: model.probability(_candidate_values(model, measured, len(evidence.candidates)))
-            for threat, model in self.models.candidate.items()
-            if evidence.candidates
-        }
+            shares = model.contributions(values)
+            probabilities[threat] = float(1.0 / (1.0 + np.exp(-(model.bias + shares.sum()))))
+            reasons += self._reasons(threat, model, shares, measured, evidence)
         reasons.sort(key=lambda reason: -reason.weight)
         return RiskProfile(measured, probabilities, suspicion, tuple(reasons), failed)
 
     def _reasons(
         self,
         threat: Threat,
-        model: LogisticModel,
-        values: NDArray[np.float64],
+        model: SurpriseModel,
+        contributed: NDArray[np.float64],
         measured: Mapping[str, Measurement],
         evidence: Evidence,
     ) -> list[Reason]:
         weights: dict[str, float] = {}
-        for feature, weight in zip(model.features, model.contributions(values), strict=True):
+        for feature, weight in zip(model.features, contributed.tolist(), strict=True):
             if weight >= REASON_WEIGHT:
                 name = feature.partition(":")[0]
                 weights[name] = weights.get(name, 0.0) + float(weight)
@@ -116,15 +123,3 @@ def _checked(signal: Signal, value: Measurement, candidates: int) -> Measurement
             raise ValueError(f"{signal.manifest.name} gave shape {array.shape} for {candidates} candidates")
         return np.where(np.isfinite(array), array, np.nan)
     return float(value) if np.isfinite(value) else None
-
-
-def _candidate_values(
-    model: LogisticModel, measured: Mapping[str, Measurement], candidates: int
-) -> NDArray[np.float64]:
-    """Feature values by candidate, shape (n, f); a request-level signal counts for each of them."""
-    values = np.full((candidates, len(model.features)), np.nan)
-    for column, name in enumerate(model.features):
-        value = measured.get(name)
-        if value is not None:
-            values[:, column] = value
-    return values

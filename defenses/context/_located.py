@@ -42,9 +42,7 @@ def located(text: str) -> tuple[tuple[str, ...], tuple[Span, ...]]:
         found = [(m.group(), m.span()) for m in _WORD.finditer(head.casefold())]
     else:
         found = [
-            (word, chunk.span())
-            for chunk in _CHUNK.finditer(head)
-            for word in _WORD.findall(normalise.__wrapped__(chunk.group()))
+            (word, chunk.span()) for chunk in _CHUNK.finditer(head) for word in _WORD.findall(normalise(chunk.group()))
         ]
     return tuple(word for word, _ in found), tuple(span for _, span in found)
 

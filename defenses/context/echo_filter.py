@@ -20,6 +20,8 @@ LEAST = 3
 """Content words that a question must have before a sentence of the same words is more than a coincidence."""
 NOTHING_NEW = 0.9
 """Share of a sentence's content words from which it says nothing but what the question says."""
+TITLE = 7
+"""Words from which a query that has not the form of a question is taken for one all the same."""
 
 
 class EchoFilter(SelectionDefense):
@@ -28,7 +30,7 @@ class EchoFilter(SelectionDefense):
     Against PoisonedRAG's black-box documents (question + text, arXiv 2402.07867) and every attack that puts the
     question in front. A passage answers a question; it does not ask it. Three rules:
 
-    * the question stands in it in one piece (`share` of its words in a row; titles and keywords are no question);
+    * the question stands in it in one piece (`share` of its words in a row; a title of a few words is no question);
     * one of its *sentences* asks the same: it has the form of a question and holds `edited` of the question's
       content words, in any order, with small differences in spelling, and little else;
     * it *begins* with a sentence that says nothing but what an open question says: `share` of its content words
@@ -60,7 +62,7 @@ class EchoFilter(SelectionDefense):
             return Selection.all_of(evidence)
         dropped: dict[int, str] = {}
         # A title or a few keywords stand in many a good passage in one piece; a question does not.
-        asking = asks(evidence.query_words, evidence.request.query)
+        asking = length >= TITLE or asks(evidence.query_words, evidence.request.query)
         for candidate, words in zip(evidence.candidates, evidence.candidate_words, strict=True):
             share = evidence.runs.longest(words) / length if asking else 0.0
             if share >= self.share:

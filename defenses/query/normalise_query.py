@@ -26,7 +26,9 @@ def _shows(character: str) -> bool:
     """Whether a character is seen, by the same rule as the signals' normal form."""
     if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
         return character in _SPACES
-    return character.isspace() or normalise.__wrapped__(character) != ""
+    if "\u0300" <= character <= "\u036f":  # alone it is nothing; on a letter it is an accent
+        return character != "\u034f"
+    return character.isspace() or normalise(character) != ""
 
 
 @lru_cache(maxsize=4096)
@@ -40,9 +42,8 @@ def _joins(character: str) -> bool:
 @lru_cache(maxsize=4096)
 def _latin_twin(letter: str) -> str:
     """The Latin letter that a letter of another script is taken for, in its case; itself if there is none."""
-    # Look-alikes are undone in words that mix scripts, so the letter is asked for in such a word; past the cache,
-    # which is there for texts.
-    twin = normalise.__wrapped__(f"a{letter}")[1:]
+    # Look-alikes are undone in words that mix scripts, so the letter is asked for in such a word.
+    twin = normalise(f"a{letter}")[1:]
     if letter.isascii() or len(twin) != 1 or not twin.isascii():
         return letter
     return twin.upper() if letter.isupper() else twin

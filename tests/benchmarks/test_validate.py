@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -348,13 +347,3 @@ def test_what_has_no_problems_loads(tmp_path: Path) -> None:
             passed += 1
             load(folder)
     assert passed > 10
-
-
-REALBENCH = Path(os.environ.get("REALBENCH", "no such folder"))
-
-
-@pytest.mark.skipif(not REALBENCH.is_dir(), reason="set REALBENCH to the folder of realbench")
-def test_realbench_is_clean() -> None:
-    problems, counts = check(REALBENCH)
-    assert problems == []
-    assert list(counts.values()) == [1805, 700, 200, 450, 0, 0]

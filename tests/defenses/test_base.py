@@ -131,6 +131,30 @@ def test_one_text_a_thousand_times(name):
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
+def test_k_larger_than_what_exists(name):
+    found = candidates(["honest words", QUERY, "other words"], [0.5, 0.9, 0.4], list(map(seeded_vector, range(3))))
+    few, many = (
+        build(name).select(evidence(found=found, query_vector=seeded_vector(9), k=k), RiskProfile(), SEEDED)
+        for k in (3, 1000)
+    )
+    if name != "dp_retrieval":  # its utility is for k
+        assert few == many
+    assert set(many.keep) | set(many.dropped) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+@pytest.mark.parametrize("copies", [1, 1000])
+def test_one_text_without_any_measurement(name, copies):
+    assert len(run(name, candidates(["honest words here"] * copies)).keep) in ((copies,) if copies == 1 else (1, 1000))
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_vectors_of_several_lengths(name):
+    vectors = [seeded_vector(1), seeded_vector(2, dimension=8), None]
+    run(name, candidates("abc", [0.5, 0.4, None], vectors), query_vector=seeded_vector(0), corpus=corpus_profile())
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
 def test_positions_and_not_indices_are_answered(name):
     # An earlier defense has left candidates 1, 3 and 5.
     vectors = [seeded_vector(1)] * 6

@@ -26,13 +26,22 @@ def test_four_fifths_are_too_much(words, kept):
 
 
 def test_the_edge_itself_is_dropped():
-    assert select("a b c d e", ["x a b c d y"], share=0.8).keep == ()
-    assert select("a b c d e", ["x a b c d y"], share=0.81).keep == (0,)
+    assert select("a b c d e?", ["x a b c d y"], share=0.8).keep == ()
+    assert select("a b c d e?", ["x a b c d y"], share=0.81).keep == (0,)
+
+
+def test_a_title_may_stand_in_a_passage():
+    text = "The Linden parking rules took effect in spring, and the fee is eight crowns."
+    assert select("the linden parking rules", [text]).keep == (0,)
+    assert select("the linden parking rules?", [text]).keep == ()
+    assert select("the linden parking rules", ["The Linden parking rules. The fee is nine crowns."]).keep == ()
+    long = "linden parking rules for guests in winter"
+    assert select(long, [f"Of {long}: nobody knows."]).keep == ()
 
 
 @pytest.mark.parametrize(("length", "kept"), [(3, True), (4, False), (40, False), (41, True)])
 def test_very_short_and_long_queries_are_not_looked_at(length, kept):
-    query = " ".join(f"w{i}" for i in range(length))
+    query = " ".join(f"w{i}" for i in range(length)) + "?"
     assert bool(select(query, [query]).keep) is kept
 
 

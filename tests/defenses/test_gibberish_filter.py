@@ -1,6 +1,7 @@
 """Drop long runs of words that hang together by nothing."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from defenses import Resources
 from defenses.context.gibberish_filter import GibberishFilter, longest_noise
 from sentinel import RiskProfile
 from tests.builders import evidence
+from tests.sentinel.scanned import profile, prose
 
 NOISE = " ".join(f"{a}{b}" for a in ("grit", "folk", "basil") for b in ("ula", "mix", "oda", "tar", "ent", "isk"))
 PROSE = "The minority interest is the part of a firm that is not owned by the parent, as the law has it."
@@ -55,6 +57,30 @@ def test_an_optimised_prefix_is_dropped_and_prose_is_not():
 )
 def test_names_lists_and_other_languages_are_kept(text):
     assert select([text]).keep == (0,)
+
+
+TELEGRAM = (
+    "Owner Priya Korpole / Nettle / beagle / limping badly / eats well / swollen eyelid / slept poorly / sent home"
+)
+
+
+def with_corpus(text):
+    found = replace(evidence(found=[text]), corpus=replace(profile(), text=profile().text.with_texts([TELEGRAM] * 3)))
+    return GibberishFilter().select(found, RiskProfile(), Resources())
+
+
+def test_the_corpus_tells_records_from_noise():
+    # Without a corpus the record is noise; in one that is written so it is not, and shorter noise is told all the same.
+    assert longest_noise(TELEGRAM) >= 15
+    assert select([f"{TELEGRAM}."]).keep == ()
+    assert with_corpus(f"{TELEGRAM}.").keep == (0,)
+    short = f"{' '.join(NOISE.split()[:12])} {prose(3)}"
+    assert select([short]).keep == (0,)
+    assert with_corpus(short).keep == ()
+
+
+def test_a_text_that_the_corpus_cannot_judge_is_judged_without_it():
+    assert with_corpus(NOISE).keep == ()  # hardly a word is known: another language, as far as the corpus can tell
 
 
 @given(st.text(max_size=300))

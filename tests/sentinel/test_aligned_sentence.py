@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel import CorpusProfile
-from sentinel.signals.aligned_sentence import AlignedChain, AlignedSentence
+from sentinel.signals.aligned_chain import AlignedChain
+from sentinel.signals.aligned_sentence import AlignedSentence
 from tests.builders import evidence
 from tests.sentinel.scanned import profile, prose
 

@@ -9,36 +9,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel import DataError, Threat, ThreatModels
-from sentinel.models import CLIP, LogisticModel, request_features, shipped_models
+from sentinel.models import SUSPECT, Curve, SurpriseModel, candidate_values, request_features, shipped_models
 
 
-def model(features=("a", "b"), center=(1.0, 0.0), scale=(2.0, 0.5), weight=(1.0, 0.5), bias=-2.0):
-    return LogisticModel(features, *(np.array(values, dtype=float) for values in (center, scale, weight)), bias)
+def curve(values=(0.0, 2.0), surprise=(0.0, 1.0), mechanism="m"):
+    return Curve(np.array(values, dtype=float), np.array(surprise, dtype=float), mechanism)
 
 
+def model(slope=2.0, bias=-2.0, **curves):
+    return SurpriseModel(curves or {"a": curve(), "b": curve((0.0, 1.0, 3.0), (0.0, 0.5, 3.0), "n")}, slope, bias)
+
+
+SHARED = model(a=curve(), b=curve((0.0, 1.0), (0.0, 3.0)))
 MODELS = ThreatModels(
-    {Threat.MEMBERSHIP: model(), Threat.POISONING: model(("c:max",), (0.1,), (1 / 3,), (0.7,), 0.0)},
-    {Threat.POISONING: model(("c",), (0.0,), (1.0,), (2.0,), -1.5)},
+    {
+        Threat.MEMBERSHIP: model(),
+        Threat.POISONING: SurpriseModel({"poisoning" + SUSPECT: curve((-4.0, 2.0), (0.0, 1 / 3))}, 0.7, 0.0),
+    },
+    {Threat.POISONING: SurpriseModel({"c": curve()}, 2.0, -1.5)},
     0.02,
     "bundled",
 )
 
 
 def test_probability_golden():
-    # a = 3: (3 - 1) / 2 * 1.0 = 1; b = 0.25: (0.25 - 0) / 0.5 * 0.5 = 0.25; logit = -2 + 1 + 0.25 = -0.75.
-    # 1 / (1 + e^0.75) = 1 / 3.1170000 = 0.3208213
-    assert float(model().probability(np.array([3.0, 0.25]))) == pytest.approx(0.3208213, abs=1e-7)
-    np.testing.assert_allclose(model().contributions(np.array([3.0, 0.25])), [1.0, 0.25])
+    # a = 1: half of a decade; b = 2: half way from 0.5 to 3, 1.75 decades; logit = -2 + 2 * (0.5 + 1.75) = 2.5.
+    # 1 / (1 + e^-2.5) = 1 / 1.0820850 = 0.9241418
+    assert float(model().probability(np.array([1.0, 2.0]))) == pytest.approx(0.9241418, abs=1e-7)
+    np.testing.assert_allclose(model().contributions(np.array([1.0, 2.0])), [1.0, 3.5])
+
+
+def test_of_one_mechanism_only_the_most_surprising_counts():
+    np.testing.assert_allclose(SHARED.contributions(np.array([1.0, 0.5])), [0.0, 3.0])
+    np.testing.assert_allclose(SHARED.contributions(np.array([[2.0, np.nan], [2.0, 0.1]])), [[2.0, 0.0], [2.0, 0.0]])
+    # Two that are as surprising are one piece of evidence, not two.
+    assert SHARED.contributions(np.array([2.0, 1 / 3])).sum() == pytest.approx(2.0)
 
 
 def test_a_missing_feature_neither_accuses_nor_acquits():
     base = 1 / (1 + math.exp(2.0))
     assert float(model().probability(np.array([np.nan, np.nan]))) == pytest.approx(base)
-    assert float(model().probability(np.array([1.0, np.nan]))) == pytest.approx(base)
+    assert float(model().probability(np.array([-5.0, np.nan]))) == pytest.approx(base)
 
 
 def test_one_wild_value_is_cut():
-    np.testing.assert_allclose(model().contributions(np.array([np.inf, -1e300])), [CLIP * 1.0, -CLIP * 0.5])
+    np.testing.assert_allclose(model().contributions(np.array([np.inf, -1e300])), [2.0, 0.0])
 
 
 def test_probability_works_row_by_row():
@@ -47,12 +62,32 @@ def test_probability_works_row_by_row():
     assert model().probability(np.empty((0, 2))).shape == (0,)
 
 
-@given(st.lists(st.floats(allow_nan=True), min_size=2, max_size=2), st.floats(0, 1e6))
-def test_probability_stays_in_range_and_never_falls_with_a_feature(values, more):
-    low = float(model().probability(np.array(values)))
-    high = float(model().probability(np.array([values[0] + more, values[1]])))
+@given(st.lists(st.floats(allow_nan=True), min_size=2, max_size=2), st.floats(0, 1e6), st.booleans())
+def test_probability_stays_in_range_and_never_falls_with_a_feature(values, more, shared):
+    tried = SHARED if shared else model()
+    low = float(tried.probability(np.array(values)))
+    high = float(tried.probability(np.array([values[0] + more, values[1]])))
     assert 0.0 < low < 1.0
     assert high >= low or math.isnan(values[0] + more)
+
+
+def test_another_prevalence_moves_the_odds_and_nothing_else():
+    moved = MODELS.at(0.2)
+    shift = math.log(0.2 / 0.8) - math.log(0.02 / 0.98)
+    values = np.array([1.0, 0.5])
+    for threat, feature in ((Threat.MEMBERSHIP, values), (Threat.POISONING, np.array([0.5]))):
+        before, after = MODELS.request[threat], moved.request[threat]
+        here = feature + shift if threat is Threat.POISONING else feature  # candidates' odds move as well
+        assert float(after.log_odds(here)) == pytest.approx(float(before.log_odds(feature)) + shift)
+    assert moved.prevalence == 0.2
+    assert moved.at(0.02).request[Threat.MEMBERSHIP].bias == pytest.approx(-2.0)
+    with pytest.raises(DataError):
+        MODELS.at(1.0)
+
+
+def test_candidate_values():
+    table = candidate_values(("c", "r", "gone"), {"c": np.array([1.0, np.nan]), "r": 0.5, "gone": None}, 2)
+    np.testing.assert_array_equal(table, [[1.0, 0.5, np.nan], [np.nan, 0.5, np.nan]])
 
 
 def test_request_features():
@@ -79,21 +114,19 @@ def test_features_do_not_depend_on_the_order_of_candidates(values):
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        {"center": (1.0,)},
-        {"scale": (1.0, 0.0)},
-        {"scale": (1.0, -1.0)},
-        {"weight": (np.nan, 1.0)},
-        {"weight": (-0.1, 1.0)},
-        {"bias": float("inf")},
-        {"features": ("a",)},
-    ],
-    ids=str,
-)
-def test_impossible_models_are_refused(wrong):
+    ("values", "surprise"),
+    [((), ()), ((0.0,), (0.0, 1.0)), ((0.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (1.0, 0.0)),
+     ((0.0, 1.0), (-1.0, 0.0)), ((0.0, np.nan), (0.0, 1.0)), ((0.0, 1.0), (0.0, np.inf))],
+)  # fmt: skip
+def test_impossible_curves_are_refused(values, surprise):
     with pytest.raises(DataError):
-        model(**wrong)
+        curve(values, surprise)
+
+
+@pytest.mark.parametrize(("slope", "bias"), [(-0.1, 0.0), (np.nan, 0.0), (np.inf, 0.0), (1.0, np.inf), (1.0, np.nan)])
+def test_impossible_models_are_refused(slope, bias):
+    with pytest.raises(DataError):
+        model(slope, bias)
 
 
 def test_models_round_trip():
@@ -136,18 +169,21 @@ def broken(**changes):
         "[]",
         "null",
         "{}",
-        broken(schema=2),
+        broken(schema=1),
         broken(schema=None),
         broken(request=[]),
         broken(request={"theft": {}}),
         broken(request={"membership": []}),
         broken(prevalence="often"),
         broken(fitted_on=None),
-        broken(request__membership__weight=None),
-        broken(request__membership__weight=[1.0]),
-        broken(request__membership__weight=["x", "y"]),
-        broken(request__membership__weight=[float("nan"), 1.0]),
-        broken(request__membership__scale=[0.0, 1.0]),
+        broken(prevalence=0.0),
+        broken(request__membership__curves=None),
+        broken(request__membership__curves=[]),
+        broken(request__membership__curves__a__values=[1.0]),
+        broken(request__membership__curves__a__values=["x", "y"]),
+        broken(request__membership__curves__a__values=[float("nan"), 1.0]),
+        broken(request__membership__curves__a__surprise=[1.0, 0.0]),
+        broken(request__membership__slope=-1.0),
         broken(request__membership__bias="x"),
         broken(request__membership__bias=float("inf")),
     ],

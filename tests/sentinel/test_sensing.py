@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sentinel import SIGNALS, RiskProfile, Sentinel, Signal, SignalManifest, Stage, Threat, ThreatModels
-from sentinel.models import LogisticModel
+from sentinel.models import Curve, SurpriseModel
 from tests.builders import candidates, evidence
 
 
@@ -36,9 +36,12 @@ def signal(name, answer, *, stage=Stage.CONTEXT, per_candidate=False, says=None)
 
 
 def model(**weights):
-    size = len(weights)
-    names = tuple(name.replace("__", ":") for name in weights)
-    return LogisticModel(names, np.zeros(size), np.ones(size), np.array(list(weights.values()), float), -1.0)
+    """Log-odds -1, plus for each feature its value from 0 to 100 times a weight; each a mechanism of its own."""
+    curves = {
+        name.replace("__", ":"): Curve(np.array([0.0, 100.0]), np.array([0.0, 100.0 * weight]), name)
+        for name, weight in weights.items()
+    }
+    return SurpriseModel(curves, 1.0, -1.0)
 
 
 THREE = evidence(found=candidates(["a", "b", "c"]))
