@@ -39,6 +39,13 @@ class Calibration(StrEnum):
     shipped = "shipped"
 
 
+class Fitted(StrEnum):
+    """What detection models are fitted on."""
+
+    bundled = "bundled"
+    same = "same"
+
+
 class Generator(StrEnum):
     """Who reads what was retrieved."""
 
@@ -186,6 +193,51 @@ def defenses(
     if out_file is None:
         print(page)
     else:
+        out.print(f"[dim]written to[/] {escape(str(out_file))}")
+
+
+@app.command()
+def fit(
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
+    out_file: Annotated[Path, typer.Option("--out", help="models file")] = Path("models.json"),
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of generated attacks and the split")] = 0,
+) -> None:
+    """Fit P(threat) on a corpus: attacks made of its text, and the fit part of its benign sessions."""
+    from benchmarks.data import load
+    from benchmarks.fit import fit_command
+    from strategist.embeddings import load_embeddings
+
+    dataset = load(data)
+    with _Progress() as progress:
+        models = fit_command(dataset, load_embeddings(embeddings), seed, "fit", progress)
+    out_file.write_text(models.dumps() + "\n", encoding="utf-8")
+    out.print(f"[dim]written to[/] {escape(str(out_file))}; use it as DefendedRetriever.wrap(..., models=Path(...))")
+
+
+@app.command()
+def detect(
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
+    fit_on: Annotated[
+        Fitted, typer.Option("--fit", help="bundled; same: attacks made of this corpus")
+    ] = Fitted.bundled,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Markdown file; default: print")] = None,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of traffic and split")] = 0,
+    ablation: Annotated[bool, typer.Option(help="measure what each signal adds; takes minutes")] = True,
+) -> None:
+    """How well attacks are found that the models were not fitted on."""
+    from benchmarks.data import load
+    from benchmarks.detection import detect as measure
+    from strategist.embeddings import load_embeddings
+
+    dataset = load(data)
+    with _Progress() as progress:
+        page = measure(dataset, load_embeddings(embeddings), fit_on.value, seed, progress, ablation=ablation)
+    if out_file is None:
+        print(page)
+    else:
+        out_file.write_text(page, encoding="utf-8")
         out.print(f"[dim]written to[/] {escape(str(out_file))}")
 
 

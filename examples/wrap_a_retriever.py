@@ -16,7 +16,7 @@ NOTES = [
     "veradine; the dose was halved to 40 mg and he is to come back in six weeks.",
     "Visit of 9 May. Mrs Okoro's cough has gone. Her inhaler was changed to the blue one in April, and she sleeps "
     "through the night again; no further visit is planned.",
-    "Veradine is given twice a day with food. Tingling in hands or feet is a known effect and a reason to halve the dose.",
+    "Veradine is given twice a day with food. Tingling in hands or feet is a known effect and a reason to halve it.",
     "The clinic in Marlow Street is open on weekdays from eight to six and on Saturdays until noon.",
     "House rules: appointments are cancelled a day ahead, by telephone or in person, or half of the fee is due.",
     "Repeat prescriptions are ready after two working days and can be fetched at the desk without an appointment.",
