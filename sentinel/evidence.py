@@ -68,6 +68,11 @@ class Evidence:
         return RunFinder(self.query_words)
 
     @cached_property
+    def run_lengths(self) -> tuple[int, ...]:
+        """The longest run of the query's words in each candidate, in words."""
+        return tuple(self.runs.longest(text) for text in self.candidate_words)
+
+    @cached_property
     def candidate_words(self) -> tuple[tuple[str, ...], ...]:
         """The normalised words of each candidate."""
         return tuple(words(c.text) for c in self.candidates)

@@ -152,8 +152,10 @@ class DefendedRetriever(BaseRetriever):
             "shadow": self.shadow,
         }
         config_hash = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-        sentinel = Sentinel(models=models, corpus=corpus)
-        self._engine = Engine(sentinel, policy, self.resources, self.on_error, self.shadow, config_hash, self.history)
+        senses = policy.manifest.senses
+        sentinel = Sentinel(None if senses else (), models if senses else ThreatModels(), corpus)
+        history = self.history if senses else None
+        self._engine = Engine(sentinel, policy, self.resources, self.on_error, self.shadow, config_hash, history)
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query. See the class for what the run's configurable may say.

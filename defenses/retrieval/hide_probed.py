@@ -48,9 +48,10 @@ class HideProbed(SelectionDefense):
         wanted = word_ngrams(evidence.request.query, 3)
         order = OrderFinder(evidence.query_words)
         hidden: dict[int, str] = {}
-        for candidate, words in zip(evidence.candidates, evidence.candidate_words, strict=True):
+        for candidate, words, run in zip(
+            evidence.candidates, evidence.candidate_words, evidence.run_lengths, strict=True
+        ):
             common = len(wanted & word_ngrams(candidate.text, 3))
-            run = evidence.runs.longest(words)
             if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
                 hidden[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
             elif len(order) >= self.words:

@@ -36,7 +36,7 @@ class QuestionEcho(Signal):
         length = len(evidence.query_words)
         if length < MIN_WORDS:
             return None
-        return np.array([evidence.runs.longest(text) / length for text in evidence.candidate_words])
+        return np.array(evidence.run_lengths, dtype=np.float64) / length
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how much of the question a document repeats."""

@@ -41,7 +41,7 @@ class RefusalText(Signal):
             score = refusal(candidate.text)
             if score and (
                 question_first(candidate.text) == 1.0
-                or (length >= MIN_WORDS and evidence.runs.longest(evidence.candidate_words[i]) >= 0.8 * length)
+                or (length >= MIN_WORDS and evidence.run_lengths[i] >= 0.8 * length)
             ):
                 score *= 1.5
             values[i] = score / 1.5

@@ -31,7 +31,7 @@ class VerbatimRun(Signal):
         """Words in the longest shared run, shape (n,), 0 where nothing is shared; None without query words."""
         if not evidence.query_words:
             return None
-        return np.array([evidence.runs.longest(text) for text in evidence.candidate_words], dtype=np.float64)
+        return np.array(evidence.run_lengths, dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how many words in a row coincide."""

@@ -21,10 +21,12 @@ class PolicyManifest(Manifest):
 
     Attributes:
         passive: True if it never defends: the base's own answer is served untouched, and nothing is sensed.
+        senses: False for a policy that never looks at the profile: nothing is sensed and no history is kept for it.
         baseline: True for a published or trivial policy that is kept to be compared with.
     """
 
     passive: bool = False
+    senses: bool = True
     baseline: bool = False
 
 

@@ -16,6 +16,7 @@ class AlwaysOnPolicy(Policy):
     manifest = PolicyManifest(
         name="always_on",
         summary="the published stack for every request: ADO's noise, TrustRAG stage 1",
+        senses=False,
         baseline=True,
         source="ADO, arXiv 2604.20932",
     )
