@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 RESAMPLES = 1000
 Floats = NDArray[np.float64]
@@ -24,6 +23,8 @@ class Estimate(NamedTuple):
 
 def rate(outcomes: Sequence[float]) -> Estimate:
     """Share of successes with Wilson's interval; outcomes are 0 or 1."""
+    from scipy.stats import binomtest
+
     n = len(outcomes)
     if n == 0:
         return Estimate(None, 0)

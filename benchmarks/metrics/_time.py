@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom
 
 from benchmarks.statistics import Estimate
 
 
 def percentile(milliseconds: Sequence[float], percent: float) -> Estimate:
     """A percentile with the distribution-free interval of its order statistics."""
+    from scipy.stats import binom
+
     n = len(milliseconds)
     if n == 0:
         return Estimate(None, 0)
