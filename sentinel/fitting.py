@@ -62,8 +62,8 @@ MECHANISMS: Mapping[str, str] = {
     "ingestion_burst": "ingestion",
 }
 """What each signal is evidence of. Signals of the package that stand here nowhere are measured for policies and
-records, but added nothing to any detection figure (docs/detection.md, ablation). A plug-in's signal is a mechanism of
-its own."""
+records, but were left out of P(threat) after early trials; docs/detection.md has no figure for them. A plug-in's
+signal is a mechanism of its own."""
 CANDIDATE_ONLY_ECHO = ("verbatim_run", "aligned_chain")
 """Of a candidate `question_echo` says the same better: the share of the question counts, not the length."""
 ALSO: Mapping[Threat, Sequence[str]] = {Threat.MEMBERSHIP: ("extraction_wording",)}

@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -36,6 +37,7 @@ from pydantic import (
 )
 
 from defenses import Resources
+from defenses.ledger import MemoryLedger
 from sentinel.corpus import CorpusProfile
 from sentinel.errors import ConfigurationError, UncalibratedWarning, unknown_name
 from sentinel.history import HistoryStore, MemoryHistory
@@ -155,7 +157,9 @@ class DefendedRetriever(BaseRetriever):
         senses = policy.manifest.senses
         sentinel = Sentinel(None if senses else (), models if senses else ThreatModels(), corpus)
         history = self.history if senses else None
-        self._engine = Engine(sentinel, policy, self.resources, self.on_error, self.shadow, config_hash, history)
+        # A shadow keeps books of its own: what it would have done is charged to nobody.
+        resources = replace(self.resources, ledger=MemoryLedger()) if self.shadow else self.resources
+        self._engine = Engine(sentinel, policy, resources, self.on_error, self.shadow, config_hash, history)
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query. See the class for what the run's configurable may say.

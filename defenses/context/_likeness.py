@@ -45,7 +45,7 @@ def groups(linked: NDArray[np.bool_]) -> list[list[int]]:
 def ranked(evidence: Evidence) -> list[int]:
     """Indices of the candidates, most similar first, ties and unknown similarities by content.
 
-    Equal contents apart, the order is the same however the candidates are shuffled (DESIGN.md, promise 5).
+    Equal contents apart, the order is the same however the candidates are shuffled.
     """
     similarities = evidence.similarities
 

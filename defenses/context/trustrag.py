@@ -50,7 +50,7 @@ def two_clusters(vectors: NDArray[np.float32], seed: int = 0) -> NDArray[np.int3
     scaled = scaled / np.where(norms > 0, norms, 1.0)
     if len(np.unique(scaled, axis=0)) < 2:
         return np.zeros(len(vectors), dtype=np.int32)
-    # Fifteen rows are no work for a pool of threads: waiting for each other they take ten times as long.
+    # Fifteen rows are no work for a pool of threads: its members would mostly wait for each other.
     with _threads().limit(limits=1):
         labels: NDArray[np.int32] = KMeans(2, n_init=10, max_iter=500, random_state=seed).fit_predict(scaled)
     return labels

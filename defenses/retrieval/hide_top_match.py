@@ -16,8 +16,8 @@ from sentinel.vocabulary import Threat
 class HideTopMatch(SelectionDefense):
     """Hides the most similar candidate if its similarity exceeds the Gumbel threshold (arXiv 2505.22061).
 
-    As published it hides the gold passage of most real questions (DESIGN.md: recall at 8-11 % of undefended when
-    always on); `hide_probed` is the form with a second signal.
+    As published it hides the gold passage of most real questions (its row in docs/defenses.md);
+    `hide_probed` is the form with a second signal.
     """
 
     manifest = DefenseManifest(

@@ -13,8 +13,8 @@ class DocumentConcentration(Signal):
 
     (h - m) / sqrt(1 + v): h = times the document came back again for this client (the first is free, this request
     counts), m and v = mean and variance of the same over the client's other documents. Measured against the client's
-    own traffic, so that the popular documents of 64 people behind one id explain one another. 15 questions on one
-    document hit it 12-13 times (DESIGN.md); 15 unrelated ones hit any document at most 3 times.
+    own traffic, so that the popular documents of 64 people behind one id explain one another. Questions on one
+    document keep hitting it (`served_median` of the interrogation); unrelated ones come back to one by chance.
     """
 
     manifest = SignalManifest(

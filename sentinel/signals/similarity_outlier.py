@@ -29,7 +29,7 @@ def gumbel_threshold(mean: float, deviation: float, documents: int, rho: float =
 class SimilarityOutlier(Signal):
     """How far each candidate lies above the Gumbel threshold, in standard deviations of the similarity.
 
-    Above 0 is what Mirabel flags. On real questions nearly every good passage does (DESIGN.md), so this is one
+    Above 0 is what Mirabel flags. On real questions nearly every good passage does too, so this is one
     signal among others and never the trigger.
     """
 

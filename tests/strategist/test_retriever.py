@@ -17,7 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnablePassthrough
 
-from defenses import Selection
+from defenses import Resources, Selection
 from sentinel import ConfigurationError, DataError, SentinelError, UncalibratedWarning
 from strategist import DefendedRetriever, DefensePlan, build_policy, retriever
 from strategist.decision import text_hash
@@ -588,3 +588,11 @@ def test_it_may_be_wrapped_again():
     inner = wrap(Ranked(docs=planted(0)))
     assert fields(wrap(inner, policy="none").invoke(QUERY)) == fields(inner.invoke(QUERY))
     assert len(wrap(inner, k=2).invoke(QUERY)) == 2
+
+
+def test_a_shadow_charges_nobody_s_budget():
+    resources = Resources()
+    for shadow in (False, True):
+        engine = DefendedRetriever.wrap(Ranked(docs=DOCUMENTS), resources=resources, shadow=shadow)._engine
+        assert (engine.resources.ledger is resources.ledger) is not shadow
+        assert engine.resources.random is resources.random
