@@ -19,13 +19,17 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,local]'
 	@touch $@
 
-# A browser for the test that looks at the report; installed where we may, said plainly where we may not.
+# What tests need besides Python packages: a browser (the report) and a Redis server (shared state). Installed where we
+# may, said plainly where we may not.
 $(SYSTEM): $(STAMP)
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; \
-	then :; \
+	@missing=; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	missing="$$missing chromium"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
-	else echo "no chromium here and no right to install it: the test of the report in a browser will be skipped"; fi
+	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else echo "missing here, with no right to install it:$$missing; the tests that need it will be skipped"; fi
 	@touch $@
 
 bench: $(STAMP)

@@ -1,6 +1,7 @@
 """Budgets that are spent: what a defense asks of a ledger, and one that lives in this process.
 
-A ledger knows windows, limits and keys, and nothing of documents or clients: whoever spends makes the keys.
+A ledger knows windows, limits and keys, and nothing of documents or clients: whoever spends makes the keys. Ledgers
+that outlive the process, or are shared by several, are in `strategist.state`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class BudgetLedger(Protocol):
             None if everything was spent, else the first charge that did not fit, and nothing was.
 
         Raises:
-            ComponentError: The ledger cannot say: it is full or out of reach. Nothing was spent.
+            ConfigurationError: Two charges are on one key, or the time is not finite.
+            ComponentError: The ledger cannot say: it is full or out of reach. Nothing was spent, unless a connection
+                broke before the answer came; then it may have been, once.
         """
 
     def fits(self, charges: Sequence[Charge], now: float) -> Charge | None:
@@ -68,6 +71,18 @@ class BudgetLedger(Protocol):
 
     def peek(self, key: str, window_s: float, now: float) -> int:
         """What was spent of a budget within the window that ends now."""
+
+
+def check_charges(charges: Sequence[Charge], now: float) -> None:
+    """What every ledger asks of a call before it looks at a budget.
+
+    Raises:
+        ConfigurationError: Two charges are on one key, or the time is not finite.
+    """
+    if len({charge.key for charge in charges}) != len(charges):
+        raise ConfigurationError("charges of one spending must be on different keys")
+    if not math.isfinite(now):
+        raise ConfigurationError("the time of a spending must be finite")
 
 
 @dataclass(slots=True)
@@ -109,7 +124,7 @@ class MemoryLedger:
 
     Exact: each spending is kept with its time until it leaves the window, at most `limit` of them by key. One key is
     to be used with one window. Thread-safe. Everything is lost with the process; budgets that must survive a restart
-    need another ledger.
+    need another ledger: `strategist.state.open_state`.
 
     Args:
         keys: Budgets kept at once. When all of them are live, further ones are refused with an error: forgetting one
@@ -158,10 +173,7 @@ class MemoryLedger:
 
     def _weigh(self, charges: Sequence[Charge], now: float) -> tuple[list[float], Charge | None]:
         """Each key's time, and the first charge that does not fit."""
-        if len({charge.key for charge in charges}) != len(charges):
-            raise ConfigurationError("charges of one spending must be on different keys")
-        if not math.isfinite(now):
-            raise ConfigurationError("the time of a spending must be finite")
+        check_charges(charges, now)
         self._expire(now)
         times: list[float] = []
         for charge in charges:

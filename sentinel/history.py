@@ -1,10 +1,10 @@
-"""Where clients' histories live: behind a small protocol, in this process for now."""
+"""Where clients' histories live: behind a small protocol, in this process; `strategist.state` has others."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sentinel.client_state import ClientState
 from sentinel.errors import DataError
@@ -18,14 +18,27 @@ def client_key(tenant: str | None, client_id: str | None) -> str:
     return "|".join("-" if part is None else f"{len(part)}:{part}" for part in (tenant, client_id))
 
 
+@runtime_checkable
 class HistoryStore(Protocol):
-    """Where clients' histories live."""
+    """Where clients' histories live.
+
+    A store that several processes share goes by a clock of its own instead of `now`: the monotonic clocks of two
+    processes have nothing in common. Whoever reads a state compares its times with `ClientState.time` alone.
+    """
 
     def load(self, key: str, now: float) -> ClientState:
-        """A client's state, faded to `now`; an empty one for a stranger."""
+        """A client's state, faded to now; an empty one for a stranger.
+
+        Raises:
+            ComponentError: The store cannot say.
+        """
 
     def record(self, key: str, observation: Observation, now: float) -> None:
-        """Add one request; atomic, so that no concurrent request is lost."""
+        """Add one request; atomic, so that no concurrent request is lost.
+
+        Raises:
+            ComponentError: The store cannot say.
+        """
 
 
 class MemoryHistory:
