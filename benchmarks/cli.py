@@ -217,10 +217,13 @@ def fit(
 
 @app.command()
 def detect(
-    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
+    data: Annotated[
+        list[str] | None, typer.Option(help="'bundled', or a folder in BEIR layout; repeatable; default: bundled")
+    ] = None,
     fit_on: Annotated[
-        Fitted, typer.Option("--fit", help="bundled; same: attacks made of this corpus")
-    ] = Fitted.bundled,
+        list[Fitted] | None,
+        typer.Option("--fit", help="bundled; same: attacks made of this corpus; repeatable; default: bundled"),
+    ] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help="Markdown file; default: print")] = None,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     seed: Annotated[int, typer.Option(help="of traffic and split")] = 0,
@@ -228,12 +231,13 @@ def detect(
 ) -> None:
     """How well attacks are found that the models were not fitted on."""
     from benchmarks.data import load
-    from benchmarks.detection import detect as measure
+    from benchmarks.detection_page import page as measure
     from strategist.embeddings import load_embeddings
 
-    dataset = load(data)
+    datasets = [load(one) for one in data or ["bundled"]]
+    fits = [one.value for one in fit_on or [Fitted.bundled]]
     with _Progress() as progress:
-        page = measure(dataset, load_embeddings(embeddings), fit_on.value, seed, progress, ablation=ablation)
+        page = measure(datasets, load_embeddings(embeddings), fits, seed, progress, ablation=ablation)
     if out_file is None:
         print(page)
     else:
@@ -255,6 +259,18 @@ def scan(
     for suspect in suspects:
         out.print(f"{suspect.score:.2f}  {escape(suspect.id)}  {escape('; '.join(suspect.reasons))}", highlight=False)
     out.print(f"{profile.documents:,} documents [dim]written to[/] {escape(str(out_folder))}")
+
+
+@app.command()
+def explain(
+    decision: Annotated[str, typer.Argument(help="id of a decision or its beginning; or a file with one record")],
+    log: Annotated[Path | None, typer.Option(help="the file that a JsonlSink writes; rotated files are read")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the record itself")] = False,
+) -> None:
+    """Tell one decision in words: who, what stood out, what was done about it, what was served."""
+    from benchmarks.explain import explain_command
+
+    print(explain_command(decision, log, as_json))
 
 
 @app.command()

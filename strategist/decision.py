@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -13,9 +14,18 @@ from sentinel.vocabulary import Request
 from strategist.plan import DefensePlan
 
 
-def text_hash(text: str | None) -> str | None:
-    """First 16 hexadecimal digits of the SHA-256 of a text; None stays None."""
-    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def text_hash(text: str | None, key: bytes | None = None) -> str | None:
+    """First 16 hexadecimal digits of a text's hash; None stays None.
+
+    Args:
+        text: What must not be read.
+        key: Makes it an HMAC-SHA256. Without one it is a bare SHA-256: whoever has the hash and a list of likely
+            texts (short questions, user names) finds the text by trying them.
+    """
+    if text is None:
+        return None
+    raw = text.encode("utf-8", "surrogatepass")
+    return (hashlib.sha256(raw) if key is None else hmac.new(key, raw, hashlib.sha256)).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,10 @@ class Decision:
         missing: How many documents fewer than k were served although the base had more.
         milliseconds: By stage: `embed`, `fetch`, `sense`, `plan`, `defend`, `total`.
         errors: What failed, by component (a signal as `signal NAME`), and what the failure mode made of it.
-        mode: "enforced", "shadow" (recorded, nothing changed) or "passive" (policy none).
+        mode: "enforced", "shadow" (recorded, nothing changed), "allowed" (on the allow-list: served as by the base) or
+            "passive" (policy none).
         at: Unix seconds.
+        hash_key: Secret that the record's hashes are made with; None makes bare ones.
     """
 
     request: Request
@@ -70,25 +82,35 @@ class Decision:
     errors: dict[str, str] = field(default_factory=dict)
     mode: str = "enforced"
     at: float = field(default_factory=time.time)
+    hash_key: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def dropped(self) -> tuple[int, ...]:
         """Positions of every candidate that a defense dropped, in order of position."""
         return tuple(sorted({position for outcome in self.outcomes for position, _ in outcome.dropped}))
 
-    def record(self, *, text: bool = False) -> dict[str, Any]:
+    @property
+    def outcome(self) -> str:
+        """`failed` if a part did, else `defended` if a defense was planned, else `untouched`."""
+        return "failed" if self.errors else "defended" if self.plan.defenses else "untouched"
+
+    def record(self, *, text: bool = False, key: bytes | None = None) -> dict[str, Any]:
         """The decision as plain JSON values.
 
         Args:
             text: Put the query itself in, not its hash. It then leaves the process in clear.
+            key: Hashes with this secret instead of `hash_key`. See `text_hash`.
         """
+        key = self.hash_key if key is None else key
         return {
             "schema": 1,
             "id": self.id,
             "at": round(self.at, 3),
-            "query": self.request.query if text else text_hash(self.request.query),
-            "client": text_hash(self.request.client_id),
-            "tenant": text_hash(self.request.tenant),
+            "hash": "sha256" if key is None else "hmac-sha256",
+            "text": text,
+            "query": self.request.query if text else text_hash(self.request.query, key),
+            "client": text_hash(self.request.client_id, key),
+            "tenant": text_hash(self.request.tenant, key),
             "k": self.request.k,
             "policy": self.policy,
             "config": self.config_hash,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import sys
 import time
 import warnings
@@ -12,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from threading import Lock
+from typing import Any, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -24,13 +23,13 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config
 from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    SecretStr,
     SkipValidation,
     ValidationError,
     model_validator,
@@ -43,24 +42,23 @@ from sentinel.errors import ConfigurationError, UncalibratedWarning, unknown_nam
 from sentinel.history import HistoryStore, MemoryHistory
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.sensing import Sentinel
-from sentinel.vocabulary import MAX_K, Request
-from strategist.decision import Decision
+from sentinel.vocabulary import MAX_K
+from strategist._runtime import Attach, Runtime, Sink, calibrated, config_hash
+from strategist.allow_list import AllowList
+from strategist.callers import Caller, CallerDefaults, split_caller
+from strategist.configuration import DEFAULT_POLICY, SentinelConfig
 from strategist.engine import Engine, FailureMode
-from strategist.policies import Policy, build_policy
-from strategist.sources import Source, source_for
+from strategist.guard import Guard
+from strategist.policies import Policy
+from strategist.resilience import Resilience
+from strategist.sources import source_for
+from strategist.state.trust import MemoryTrust, TrustStore
 
-Sink = Callable[[Decision], None]
 EVENT = "sentinel_decision"
-_CALLER_KEYS = ("client_id", "tenant", "trust")
-_OURS = (__name__, "pydantic.", "langchain_core.")
-
-
-class Caller(NamedTuple):
-    """Who asks, as the run's configurable says."""
-
-    client_id: str | None = None
-    tenant: str | None = None
-    trust: float | None = None
+_OURS = ("strategist.retriever", "strategist.configuration", "pydantic.", "langchain_core.")
+_PYTHON = ("embeddings", "profile", "models", "calibration", "allow", "state", "resources", "history", "clock", "sinks")
+"""Options that a Python program may give beside a configuration; they stay through a reload."""
+_reloading = Lock()
 
 
 class DefendedRetriever(BaseRetriever):
@@ -88,6 +86,16 @@ class DefendedRetriever(BaseRetriever):
         history: Where clients' pasts are kept, a `HistoryStore`; by default one of this retriever's own, in memory.
             None keeps none: the signals that need it are missing.
         clock: Monotonic seconds; replaced where time is simulated.
+        state: Where ledger, history and trust are kept together: a `strategist.state.State`, or the url of one
+            (`memory:`, `sqlite:///FILE`, `redis://...`). Takes the place of `history` and of the resources' ledger.
+        calibration: A `strategist.calibration.Calibration`, or the path of one, for policies that read one.
+        prevalence: Share of requests that is assumed to carry each threat; None for the models' own.
+        callers: What holds for callers that do not say who they are, and for tenants.
+        hash_key: Secret that makes the hashes in records HMACs; without one, short texts can be found by trying.
+        resilience: Time limits, circuit breakers, bulkhead. Policy `none` is the bare base, without any of them.
+        sample: Share of the clients that are defended, in [0, 1]; the others are served as in shadow mode. Each client
+            is treated steadily. Documents of the others carry no decision id, whatever `attach` says.
+        allow: What an operator found to be false alarms: an `AllowList`, or the path of one.
 
     Raises:
         ConfigurationError: Unknown policy or option, an impossible value, or a base that is none of the above.
@@ -97,21 +105,32 @@ class DefendedRetriever(BaseRetriever):
 
     base: Any
     k: int | None = Field(None, ge=1, le=MAX_K, strict=True)
-    policy: str | InstanceOf[Policy] = "rules"
+    policy: str | InstanceOf[Policy] = DEFAULT_POLICY
     embeddings: Embeddings | None = None
     profile: InstanceOf[CorpusProfile] | Path | None = None
     models: InstanceOf[ThreatModels] | Path | None = None
     exact: bool | None = None
     on_error: FailureMode = FailureMode.DEGRADE
     shadow: bool = False
-    attach: Literal["id", "none", "full"] = "id"
+    attach: Attach = "id"
     resources: InstanceOf[Resources] = Field(default_factory=Resources)
     sinks: Sequence[Sink] = ()
     history: SkipValidation[HistoryStore | None] = Field(default_factory=MemoryHistory)
     clock: Callable[[], float] = time.monotonic
 
-    _engine: Engine = PrivateAttr()
-    _source: Source = PrivateAttr()
+    state: Any = None
+    calibration: Any = None
+    prevalence: float | None = Field(None, gt=0.0, lt=1.0)
+    callers: CallerDefaults = Field(default_factory=CallerDefaults)
+    hash_key: SecretStr | None = Field(None, min_length=1)
+    resilience: Resilience = Field(default_factory=Resilience)
+    sample: float = Field(1.0, ge=0.0, le=1.0)
+    allow: InstanceOf[AllowList] | Path | None = None
+
+    _runtime: Runtime = PrivateAttr()
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _address: str | None = PrivateAttr(default=None)
+    _own_trust: TrustStore = PrivateAttr(default_factory=MemoryTrust)
 
     @classmethod
     def wrap(cls, base: Any, **options: Any) -> DefendedRetriever:
@@ -124,7 +143,7 @@ class DefendedRetriever(BaseRetriever):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _in_our_words(cls, options: Any, handler: ModelWrapValidatorHandler[DefendedRetriever]) -> DefendedRetriever:
+    def _in_our_words(cls, options: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return handler(options)
         except ValidationError as error:
@@ -135,31 +154,148 @@ class DefendedRetriever(BaseRetriever):
             raise ConfigurationError(f"{name} = {first['input']!r:.80}: {first['msg']}") from None
 
     def model_post_init(self, context: Any, /) -> None:
-        """Build what requests share. Runs once; nothing here changes afterwards."""
-        policy = build_policy(self.policy)
-        self._source = source_for(self.base, self.embeddings, self.exact)
+        """Build what requests share. Nothing here changes afterwards; `reload` puts another runtime in its place."""
+        self._given = {name: getattr(self, name) for name in _PYTHON if name in self.model_fields_set}
+        policy = calibrated(self.policy, self.calibration)
+        source = source_for(self.base, self.embeddings, self.exact)
         models = ThreatModels.load(self.models) if isinstance(self.models, Path) else self.models
         if models is None:
             models = shipped_models()
             if not policy.manifest.passive:
                 _warn_uncalibrated()
+        if self.prevalence is not None:
+            models = models.at(self.prevalence)
         corpus = CorpusProfile.load(self.profile) if isinstance(self.profile, Path) else self.profile
         if corpus is None and not policy.manifest.passive:
-            corpus = self._source.profile()
-        settings = {
-            "policy": policy.manifest.name,
-            "parameters": policy.model_dump(mode="json"),
-            "models": models.hash,
-            "on_error": self.on_error.value,
-            "shadow": self.shadow,
-        }
-        config_hash = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+            corpus = source.profile()
+        self._open_state()
         senses = policy.manifest.senses
         sentinel = Sentinel(None if senses else (), models if senses else ThreatModels(), corpus)
         history = self.history if senses else None
         # A shadow keeps books of its own: what it would have done is charged to nobody.
         resources = replace(self.resources, ledger=MemoryLedger()) if self.shadow else self.resources
-        self._engine = Engine(sentinel, policy, resources, self.on_error, self.shadow, config_hash, history)
+        allow = AllowList.load(self.allow) if isinstance(self.allow, Path) else self.allow
+        parts = {
+            "k": self.k or source.k,
+            "models": models.hash,
+            "profile": corpus.hash if corpus is not None and not policy.manifest.passive else None,
+            "callers": self.callers.model_dump(mode="json"),
+            "history": type(history).__name__,
+            "resources": [type(self.resources.ledger).__name__, type(self.resources.random).__name__],
+            "on_error": self.on_error.value,
+            "shadow": self.shadow,
+            "resilience": self.resilience.model_dump(mode="json"),
+            "sample": self.sample,
+            "allow": None if allow is None else allow.hash,
+        }
+        digest = config_hash(policy, source, parts)
+        key = None if self.hash_key is None else self.hash_key.get_secret_value().encode()
+        engine = Engine(
+            sentinel,
+            policy,
+            resources,
+            self.on_error,
+            self.shadow,
+            digest,
+            history,
+            getattr(self.state, "trust", self._own_trust) if senses else None,
+            allow=allow,
+            sample=self.sample,
+            hash_key=key,
+            guard=Guard(self.resilience),
+        )
+        self._runtime = Runtime(engine, source, self.k, self.callers, tuple(self.sinks), self.attach, key, self.clock)
+
+    def _open_state(self) -> None:
+        if self.state is None:
+            return
+        state = self.state
+        if isinstance(state, str):
+            from strategist.state import open_state
+
+            self._address, state = state, open_state(state)
+        if not (hasattr(state, "history") and hasattr(state, "ledger")):
+            raise ConfigurationError(f"state must be a State or the url of one, not {type(state).__name__}")
+        if "history" in self.model_fields_set and self.history is not state.history:
+            raise ConfigurationError("give state or history, not both")
+        resources = replace(self.resources, ledger=state.ledger)
+        self.__dict__.update(state=state, history=state.history, resources=resources)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in type(self).model_fields and name not in BaseRetriever.model_fields:
+            raise ConfigurationError(f"{name} cannot be set on a retriever in use; reload() changes its configuration")
+        super().__setattr__(name, value)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A retriever with some options changed; what stays the same is shared."""
+        if not update:
+            return super().model_copy(deep=deep)
+        return type(self)(**{**{name: self.__dict__[name] for name in type(self).model_fields}, **update})
+
+    def health(self) -> dict[str, Any]:
+        """How the parts stand, as plain JSON values, counted since the configuration came into force.
+
+        Returns:
+            `requests` by mode; how many requests ended `closed` (nothing served) and `open` (undefended), and how many
+            parts were left out (`degraded`) or could not be looked at (`missing`); by component, its `failures`, of
+            them `timeouts`, and how often it was `not_called` (breaker open, bulkhead full, no time left);
+            `breakers` by component; `workers`: those that hang now (`stuck`, by stage) and that ever were
+            `left_behind`; `model_calls` under way.
+        """
+        return self._runtime.engine.health()
+
+    @property
+    def config_hash(self) -> str:
+        """16 hexadecimal digits of the configuration in force, as every decision carries them."""
+        return self._runtime.engine.config_hash
+
+    @classmethod
+    def from_config(cls, base: Any, config: SentinelConfig | Path | str, **given: Any) -> DefendedRetriever:
+        """Wrap a base as a configuration says.
+
+        Args:
+            base: A LangChain vector store, retriever, or runnable from text to documents.
+            config: The configuration, or the path of a `sentinel.yaml`.
+            given: What only Python can give (`resources`, `clock`, an `Embeddings` object, ...). Sinks come on top of
+                the configuration's; anything else that both give is refused.
+
+        Raises:
+            ConfigurationError: The configuration is wrong, or says what `given` says too.
+            DataError: A file that it names cannot be read.
+        """
+        made = cls(base=base, **SentinelConfig.of(config).options(given))
+        made._given = given
+        return made
+
+    def reload(self, config: SentinelConfig | Path | str) -> None:
+        """Put another configuration in force, all of it at once.
+
+        A request that has begun ends under the configuration that it began with. What the program gave in Python
+        stays, and so do ledger and history while the configuration's `state` is the same. If anything is wrong with
+        the new one, the old stays in force.
+
+        Raises:
+            ConfigurationError: As `from_config`.
+            DataError: As `from_config`.
+        """
+        with _reloading:
+            options = SentinelConfig.of(config).options(self._given)
+            address = options.get("state")
+            if address is not None and address == self._address:
+                options["state"] = self.state
+            elif address is None and self.state is None:
+                options |= {"history": self.history, "resources": self.resources}
+            fresh = type(self)(base=self.base, **options)
+            runtime = fresh._runtime
+            if self.state is None and fresh.state is None and runtime.engine.trust is not None:
+                runtime = replace(runtime, engine=replace(runtime.engine, trust=self._own_trust))
+            if self.shadow and fresh.shadow:
+                resources = replace(fresh.resources, ledger=self._runtime.engine.resources.ledger)
+                runtime = replace(runtime, engine=replace(runtime.engine, resources=resources))
+            self._address = address if isinstance(address, str) else None
+            changed = set(type(self).model_fields) - set(BaseRetriever.model_fields)
+            self.__dict__.update({name: fresh.__dict__[name] for name in changed})
+            self._runtime = runtime  # requests read this and nothing else, once
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query. See the class for what the run's configurable may say.
@@ -190,10 +326,12 @@ class DefendedRetriever(BaseRetriever):
         configurable: Mapping[str, Any] | None = None,
     ) -> list[Document]:
         config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
-        documents, decision = self._engine.run(self._request(query, k, caller), self._source, config)
+        runtime = self._runtime  # once: a reload must not come between two looks at it
+        documents, decision = runtime.engine.run(runtime.request(query, k, caller), runtime.source, config)
+        decision.hash_key = runtime.hash_key
         if run_manager.handlers and decision.mode != "passive":
             dispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
-        return self._finish(documents, decision)
+        return runtime.finish(documents, decision)
 
     async def _aget_relevant_documents(
         self,
@@ -205,53 +343,14 @@ class DefendedRetriever(BaseRetriever):
         configurable: Mapping[str, Any] | None = None,
     ) -> list[Document]:
         config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
-        documents, decision = await self._engine.arun(self._request(query, k, caller), self._source, config)
+        runtime = self._runtime
+        documents, decision = await runtime.engine.arun(runtime.request(query, k, caller), runtime.source, config)
+        decision.hash_key = runtime.hash_key
         if run_manager.handlers and decision.mode != "passive":
             await adispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
-        if self.sinks:  # they may wait for a disk
-            return await asyncio.to_thread(self._finish, documents, decision)
-        return self._finish(documents, decision)
-
-    def _request(self, query: str, k: int | None, caller: Caller | None) -> Request:
-        wanted = k if k is not None else self.k if self.k is not None else self._source.k
-        return Request(query, wanted, *(caller or Caller()), time=self.clock())
-
-    def _finish(self, documents: list[Document], decision: Decision) -> list[Document]:
-        for sink in self.sinks:
-            try:
-                sink(decision)
-            except Exception as error:  # a full disk must not take retrieval down, nor pass in silence
-                warnings.warn(f"a decision sink failed: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
-        if decision.mode != "enforced" or self.attach == "none":
-            return documents
-        note: dict[str, Any] = {"decision_id": decision.id}
-        if self.attach == "full":
-            note |= {"decision": decision.record()}
-        for document in documents:  # copies: the engine made them for this request
-            document.metadata["sentinel"] = dict(note)
-        return documents
-
-
-def split_caller(config: RunnableConfig | None) -> tuple[Caller, RunnableConfig]:
-    """Take who asks out of a run's configuration, so that it reaches no trace.
-
-    Raises:
-        ConfigurationError: A client id or tenant that is not text, or trust that is not a number.
-    """
-    config = ensure_config(config)
-    configurable = dict(config.get("configurable") or {})
-    metadata = dict(config.get("metadata") or {})
-    values = {key: configurable.pop(key, None) for key in _CALLER_KEYS}
-    for key, value in values.items():
-        if key in metadata and metadata[key] == value:  # older cores copy configurable into the metadata
-            del metadata[key]
-    for key in ("client_id", "tenant"):
-        if values[key] is not None and not isinstance(values[key], str):
-            raise ConfigurationError(f"configurable {key!r} must be text, not {type(values[key]).__name__}")
-    trust = values["trust"]
-    if trust is not None and (isinstance(trust, bool) or not isinstance(trust, (int, float))):
-        raise ConfigurationError(f"configurable 'trust' must be a number, not {type(trust).__name__}")
-    return Caller(**values), {**config, "configurable": configurable, "metadata": metadata}
+        if runtime.sinks:  # they may wait for a disk
+            return await asyncio.to_thread(runtime.finish, documents, decision)
+        return runtime.finish(documents, decision)
 
 
 @lru_cache(maxsize=1)

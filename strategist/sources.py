@@ -23,7 +23,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore, VectorStoreRetriever
 
 from sentinel.corpus import SAMPLE_SIZE, CorpusProfile
-from sentinel.errors import ConfigurationError
+from sentinel.errors import ComponentError, ConfigurationError
 from sentinel.scan import scan
 from sentinel.vocabulary import MAX_K, Candidate, IngestionFacts, Vector, unit
 from strategist.embeddings import fingerprint
@@ -41,10 +41,12 @@ class Source(ABC):
     Attributes:
         k: How many documents the base serves unless told otherwise; `MAX_K` where it does not say.
         prefix_stable: True if the first k of a longer list are exactly what the base serves for k.
+        embeddings: The model that its vectors come from; None where it is not known.
     """
 
     k: int = DEFAULT_K
     prefix_stable: bool = False
+    embeddings: Embeddings | None = None
 
     @abstractmethod
     def embed(self, query: str) -> Vector | None:
@@ -134,6 +136,7 @@ class FaissSource(Source):
         exact: bool | None = None,
     ) -> None:
         self.store = store
+        self.embeddings = store.embeddings
         self.retriever = retriever
         self.filter = search.get("filter")
         self.k = int(search.get("k", DEFAULT_K))
@@ -235,15 +238,16 @@ class RunnableSource(Source):
         self.base = base
         self.prefix_stable = exact
         self.k = _own_number(base)
+        self.embeddings = embeddings
         self._cache = None if embeddings is None else VectorCache(embeddings)
 
     def embed(self, query: str) -> Vector | None:
         """The query's unit vector if the model is known."""
-        return None if self._cache is None else unit(self._cache.embeddings.embed_query(query))
+        return None if self._cache is None else _directed(self._cache.embeddings.embed_query(query))
 
     async def aembed(self, query: str) -> Vector | None:
         """The same through the model's own asynchronous form."""
-        return None if self._cache is None else unit(await self._cache.embeddings.aembed_query(query))
+        return None if self._cache is None else _directed(await self._cache.embeddings.aembed_query(query))
 
     def _call(self, k: int) -> tuple[Runnable[Any, Any], dict[str, Any]]:
         """The runnable to call, and the arguments that make it return `k`."""
@@ -292,6 +296,13 @@ class RunnableSource(Source):
             Candidate(candidate.position, candidate.document, _cosine(vector, own), own)
             for candidate, own in zip(candidates, vectors, strict=True)
         )
+
+
+def _directed(vector: object) -> Vector:
+    found = unit(vector)
+    if found is None:  # a model that answers NaN has failed; None would say that there is no model
+        raise ComponentError("embeddings", "gave a vector without direction")
+    return found
 
 
 def _takes_k(method: Callable[..., Any]) -> bool:

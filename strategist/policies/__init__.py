@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sentinel.errors import ConfigurationError, unknown_name
-from sentinel.manifest import Manifest
+from sentinel.manifest import Cost, Manifest
 from sentinel.profile import RiskProfile
 from sentinel.registry import Registry
 from sentinel.vocabulary import Request
@@ -23,11 +23,13 @@ class PolicyManifest(Manifest):
         passive: True if it never defends: the base's own answer is served untouched, and nothing is sensed.
         senses: False for a policy that never looks at the profile: nothing is sensed and no history is kept for it.
         baseline: True for a published or trivial policy that is kept to be compared with.
+        cost: Order of magnitude of planning one request; `MODEL_CALL` for a policy that asks a language model.
     """
 
     passive: bool = False
     senses: bool = True
     baseline: bool = False
+    cost: Cost = Cost.MICROSECONDS
 
 
 class Policy(BaseModel, ABC):

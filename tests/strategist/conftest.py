@@ -1,12 +1,15 @@
 """Defenses and signals that exist for one test."""
 
+import threading
 import warnings
 
+import numpy as np
 import pytest
 
 from defenses import DEFENSES, DefenseManifest, QueryDefense, SelectionDefense
 from sentinel import SIGNALS, Signal, SignalManifest, Stage, Threat
 from strategist import engine, retriever
+from tests.strategist.world import QUERY
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,11 +24,13 @@ def _warned_already():
 def plug(monkeypatch):
     """Register a defense that runs a function of the evidence, for one test."""
 
-    def add(name, act, *, stage=Stage.CONTEXT):
+    def add(name, act, *, stage=Stage.CONTEXT, needs=()):
         base = QueryDefense if stage is Stage.QUERY else SelectionDefense
 
         class Plugged(base):
-            manifest = DefenseManifest(name=name, summary="x", stage=stage, threats=frozenset({Threat.POISONING}))
+            manifest = DefenseManifest(
+                name=name, summary="x", stage=stage, threats=frozenset({Threat.POISONING}), needs=frozenset(needs)
+            )
             numbers: list[int] = []  # noqa: RUF012
 
             def select(self, evidence, profile, resources):
@@ -41,6 +46,30 @@ def plug(monkeypatch):
     engine._built.cache_clear()
     yield add
     engine._built.cache_clear()
+
+
+@pytest.fixture
+def faults():
+    """Ways to fail, by name: functions of anything. What hangs does so until the test is over."""
+    release = threading.Event()
+
+    def raising(*_, **__):
+        raise RuntimeError(QUERY)
+
+    def hanging(*_, **__):
+        release.wait(60.0)
+        raise RuntimeError("long after")
+
+    yield {
+        "raises": raising,
+        "hangs": hanging,
+        "nan": lambda *_, **__: float("nan"),
+        "none": lambda *_, **__: None,
+        "text": lambda *_, **__: "nonsense",
+        "array": lambda *_, **__: np.full((3, 4), np.nan),
+        "huge": lambda *_, **__: "x" * 2_000_000,
+    }
+    release.set()
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""What was measured for the adaptive policy, on whose corpus, and the one number that conformal risk control chose.
+
+Plain JSON with a schema version and a hash. `sentinel-bench calibrate` writes it; production only reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sentinel.errors import DataError
+from sentinel.vocabulary import Threat
+from strategist.plan import PlannedDefense
+
+SHIPPED = Path(__file__).parent / "calibration.json"
+
+
+class Option(BaseModel):
+    """One defense at one strength, and what it was measured to do when it is on for every request.
+
+    Attributes:
+        name: The defense.
+        parameters: What differs from its defaults.
+        residual: What it leaves of an attack's success, relative to no defense, in [0, 1], by threat and attack. An
+            attack that it was not measured against is left as it is.
+        cost: What it takes from benign users whose requests look so threatening: points (P, cost), both in [0, 1], P
+            ascending, straight between them over log-odds of P and level beyond. P is the largest probability of the
+            threats that it is for. A lost share counts in full for the strictest promise, for others in proportion.
+        milliseconds: Its own time at the median, 15 candidates.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    residual: dict[Threat, dict[str, float]] = Field(default_factory=dict)
+    cost: tuple[tuple[float, float], ...] = ()
+    milliseconds: float = Field(0.0, ge=0.0)
+
+    @field_validator("residual")
+    @classmethod
+    def _shares(cls, residual: dict[Threat, dict[str, float]]) -> dict[Threat, dict[str, float]]:
+        if not all(0.0 <= share <= 1.0 for by in residual.values() for share in by.values()):
+            raise ValueError("a residual is a share in [0, 1]")
+        return residual
+
+    @field_validator("cost")
+    @classmethod
+    def _points(cls, cost: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if not all(0.0 < p < 1.0 and 0.0 <= c <= 1.0 for p, c in cost):
+            raise ValueError("a cost is a share in [0, 1] at a probability in (0, 1)")
+        if any(left >= right for (left, _), (right, _) in pairwise(cost)):
+            raise ValueError("a cost's probabilities must rise")
+        return cost
+
+    @property
+    def planned(self) -> PlannedDefense:
+        """As a plan names it."""
+        return PlannedDefense(self.name, self.parameters)
+
+
+class Promise(BaseModel):
+    """What benign sessions of one kind may lose on average, and on how many of them that rests.
+
+    Attributes:
+        alpha: The promised bound on the mean loss of the next session.
+        sessions: Sessions that it was calibrated on.
+        loss: Their mean loss at the chosen setting.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alpha: float = Field(gt=0.0, le=1.0)
+    sessions: int = Field(ge=0)
+    loss: float = Field(ge=0.0, le=1.0)
+
+
+class Calibration(BaseModel):
+    """All that the adaptive policy knows of a corpus. Immutable.
+
+    Attributes:
+        schema_version: Of the file.
+        options: What may be chosen.
+        price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
+            stands for infinity: the calibration found no intervention that keeps the promise.
+        promises: By kind of benign traffic.
+        models: Hash of the threat models that it was measured with.
+        fitted_on: Where it comes from, for reports.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    options: tuple[Option, ...] = ()
+    price: float | None = Field(1.0, ge=0.0)
+    promises: dict[str, Promise] = Field(default_factory=dict)
+    models: str = ""
+    fitted_on: str = ""
+
+    @model_validator(mode="after")
+    def _once(self) -> Calibration:
+        known = {(o.name, repr(sorted(o.parameters.items()))) for o in self.options}
+        if len(known) != len(self.options):
+            raise ValueError("an option stands there twice")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the artefact's JSON."""
+        return hashlib.sha256(self.dumps().encode()).hexdigest()[:16]
+
+    def attacks(self) -> Mapping[Threat, tuple[str, ...]]:
+        """The attacks that any option was measured against, by threat."""
+        found: dict[Threat, dict[str, None]] = {}
+        for option in self.options:
+            for threat, by in option.residual.items():
+                found.setdefault(threat, {}).update(dict.fromkeys(by))
+        return {threat: tuple(names) for threat, names in found.items()}
+
+    def dumps(self) -> str:
+        """As JSON text."""
+        return self.model_dump_json(indent=1)
+
+    @classmethod
+    def loads(cls, text: str, where: str = "calibration") -> Calibration:
+        """Read what `dumps` wrote.
+
+        Raises:
+            DataError: Not JSON, another schema, or values out of range.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"]) or "file"
+            raise DataError(f"{where}: not a calibration of this version ({place}: {first['msg']})") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read a calibration file. See `loads`."""
+        try:
+            return cls.loads(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+
+
+@lru_cache(maxsize=1)
+def shipped_calibration() -> Calibration:
+    """The calibration that comes with the package, measured on the bundled data set."""
+    return Calibration.load(SHIPPED)
