@@ -98,10 +98,10 @@ def false_texts(
     trimmed = _trimmed(core, false)
     made = [
         f"{core} {more[0]}",
-        f"{leads[0]}{_led(trimmed)} {restated[0]}",
+        f"{leads[0]}{led(trimmed)} {restated[0]}",
         f"{restated[1]} {_turned(core)}",
-        f"{more[1]} {leads[1]}{_led(_turned(core))}",
-        f"{restated[2]} {leads[2]}{_led(trimmed)} {more[2]}",
+        f"{more[1]} {leads[1]}{led(_turned(core))}",
+        f"{restated[2]} {leads[2]}{led(trimmed)} {more[2]}",
     ]
     draw.shuffle(made)
     fit = [t for t in dict.fromkeys(" ".join(m.split()) for m in made) if false in t and fact.value not in t]
@@ -134,7 +134,7 @@ def _exchanged(sentence: str, value: str, false: str) -> str:
     return changed
 
 
-def _led(sentence: str) -> str:
+def led(sentence: str) -> str:
     """A sentence behind an opening: its first word in lower case where that is an ordinary word."""
     first, _, rest = sentence.partition(" ")
     ordinary = first.lower() in ("the", "a", "an", "in", "on", "it", "this", "these", "he", "she", "they", "at", "for")
@@ -156,4 +156,4 @@ def _turned(sentence: str) -> str:
     head, comma, tail = sentence.rstrip(" .").partition(", ")
     if not comma or len(tail.split()) < 3:
         return sentence
-    return f"{tail[0].upper()}{tail[1:]}, {_led(head)}."
+    return f"{tail[0].upper()}{tail[1:]}, {led(head)}."

@@ -27,6 +27,10 @@ class Scores:
         pairs = list(found)
         return cls(np.array([v for v, _ in pairs], dtype=np.float64), np.array([s for _, s in pairs], dtype=np.str_))
 
+    def only(self, chosen: NDArray[np.bool_]) -> Scores:
+        """Some of them; `chosen` of shape (n,)."""
+        return Scores(self.values[chosen], self.sessions[chosen])
+
     def __add__(self, other: Scores) -> Scores:
         return Scores(np.concatenate([self.values, other.values]), np.concatenate([self.sessions, other.sessions]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sentinel.errors import SentinelError, unknown_name
+from sentinel.errors import ConfigurationError, SentinelError, unknown_name
 
 app = typer.Typer(
     add_completion=False,
@@ -27,16 +28,9 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
-DEFAULT_POLICIES = "none,always_on,rules"
+DEFAULT_POLICIES = "none,always_on,rules,adaptive"
 _UsageError: Any = typer.BadParameter.__mro__[1]
 """What typer raises for options that it cannot read; it exports only this one kind of it."""
-
-
-class Calibration(StrEnum):
-    """How the run treats fitting."""
-
-    auto = "auto"
-    shipped = "shipped"
 
 
 class Fitted(StrEnum):
@@ -72,8 +66,12 @@ def run(
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     generator: Annotated[Generator, typer.Option(help="none: the ideal reader (context stage)")] = Generator.none,
     calibration: Annotated[
-        Calibration, typer.Option(help="auto: split benign sessions and score the test part; shipped: score all")
-    ] = Calibration.auto,
+        str,
+        typer.Option(
+            help="auto: made for this corpus from the fit and calibrate parts of its benign sessions, the test part "
+            "scored; shipped; or the path of a calibration.json"
+        ),
+    ] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="sessions per attack; for trials only")] = None,
     k: Annotated[int, typer.Option(help="documents served")] = 5,
     seed: Annotated[int, typer.Option(help="of sessions, splits and randomised defenses")] = 0,
@@ -84,20 +82,25 @@ def run(
 ) -> None:
     """Run policies against benign traffic and attacks; the same command resumes an interrupted run."""
     from benchmarks import gates, runner
+    from benchmarks.artefacts import AUTO, SHIPPED, artefacts, reads_calibration
     from benchmarks.attacks import ATTACKS
     from benchmarks.data import load
     from benchmarks.metrics import METRICS
+    from benchmarks.oracle import NAME as ORACLE
     from benchmarks.report import write_report
     from benchmarks.runfolder import RunFolder
     from benchmarks.table import render
+    from strategist.calibration import Calibration
     from strategist.embeddings import fingerprint, load_embeddings
     from strategist.policies import POLICIES
 
-    chosen = _names(policies, "policy", POLICIES.names())
+    chosen = _names(policies, "policy", [*POLICIES.names(), ORACLE])
     wanted = _names(attacks, "attack", ATTACKS.names()) if attacks else None
     measured = _names(metrics, "metric", METRICS.names()) if metrics else None
     conditions = [gates.parse(text) for text in fail_on or ()]
     runner.check_k(k)
+    if calibration not in (AUTO, SHIPPED) and not Path(calibration).is_file():
+        raise ConfigurationError(f"--calibration {calibration!r}: give auto, shipped or the path of a calibration.json")
     dataset = load(data)
     settings = runner.Settings(
         policies=chosen,
@@ -105,23 +108,28 @@ def run(
         k=k,
         seed=seed,
         limit=limit,
-        split=calibration is Calibration.auto,
+        split=calibration == AUTO,
         metrics=measured,
     )
     runner.prepare(dataset, settings)
     model = load_embeddings(embeddings)
-    config = runner.config(dataset, settings, fingerprint(model), generator.value, calibration.value)
+    source = Calibration.load(Path(calibration)).hash if calibration not in (AUTO, SHIPPED) else calibration
+    config = runner.config(dataset, settings, fingerprint(model), generator.value, source)
     asked = {"data": data, "embeddings": embeddings}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
     folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", {**config, "command": asked})
     try:
         with _Progress() as progress:
+            if reads_calibration(p for p in chosen if p != ORACLE) or ORACLE in chosen:
+                found = artefacts(dataset, model, seed, calibration, folder.path, progress)
+                settings = replace(settings, artefacts=found)
             summary = runner.execute(dataset, settings, model, folder, progress)
     except KeyboardInterrupt:
         err.print("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
     write_report(folder.path)
     render(summary, out)
+    _say_more(summary)
     out.print(f"[dim]written to[/] {escape(str(folder.path))} [dim](summary.json, report.html, samples.jsonl)[/]")
     failed = gates.failures(conditions, summary)
     for line in failed:
@@ -216,6 +224,47 @@ def fit(
 
 
 @app.command()
+def calibrate(
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout; a log of questions will do")],
+    out_folder: Annotated[Path, typer.Option("--out", help="folder for calibration.json and models.json")] = Path(
+        "calibration"
+    ),
+    models: Annotated[Path | None, typer.Option(help="models file; default: fitted on the same corpus")] = None,
+    alpha: Annotated[float, typer.Option(help="what benign sessions may lose on average")] = 0.01,
+    keep_test: Annotated[
+        bool, typer.Option("--keep-test", help="leave the test part unread, as `run` does, and promise what is left")
+    ] = False,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of generated attacks and the split")] = 0,
+) -> None:
+    """Measure each defense on a corpus and set how far `adaptive` may go, with a promise to benign users."""
+    from benchmarks.artefacts import CALIBRATION, MODELS, promises
+    from benchmarks.calibrate import ALPHAS, enough
+    from benchmarks.calibrate import calibrate as measure
+    from benchmarks.data import load
+    from benchmarks.fit import fit_command
+    from sentinel.models import ThreatModels
+    from strategist.embeddings import load_embeddings
+
+    dataset, embedder = load(data), load_embeddings(embeddings)
+    alphas = {**ALPHAS, "benign": alpha}
+    if not keep_test:
+        enough(dataset, seed, alphas)
+    with _Progress() as progress:
+        fitted = ThreatModels.load(models) if models else fit_command(dataset, embedder, seed, "fit", progress)
+        calibration = measure(dataset, embedder, fitted, seed, alphas=alphas, strict=not keep_test, report=progress)
+    out_folder.mkdir(parents=True, exist_ok=True)
+    (out_folder / MODELS).write_text(fitted.dumps() + "\n", encoding="utf-8")
+    (out_folder / CALIBRATION).write_text(calibration.dumps() + "\n", encoding="utf-8")
+    for line in promises(calibration):
+        out.print(line, highlight=False)
+    out.print(
+        f"[dim]written to[/] {escape(str(out_folder))} [dim](models.json, calibration.json)[/]; use it as "
+        "DefendedRetriever.wrap(..., models=Path(...), calibration=Path(...))"
+    )
+
+
+@app.command()
 def detect(
     data: Annotated[
         list[str] | None, typer.Option(help="'bundled', or a folder in BEIR layout; repeatable; default: bundled")
@@ -282,6 +331,7 @@ def report(folder: Annotated[Path, typer.Argument(help="the folder of a finished
 
     summary = read_summary(folder)
     render(summary, out)
+    _say_more(summary)
     out.print(f"[dim]written to[/] {escape(str(write_report(folder)))}")
 
 
@@ -310,6 +360,15 @@ def perf(
         path = out_folder / "perf.json"
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         out.print(f"[dim]written to[/] {escape(str(path))}")
+
+
+def _say_more(summary: dict[str, Any]) -> None:
+    """Below the table: where each policy stands, and what `adaptive` knew."""
+    from benchmarks.artefacts import told as origin
+    from benchmarks.frontier import told
+
+    for label, sentence in [*told(summary), *origin(summary)]:
+        out.print(f"[bold]{escape(label)}[/] [dim]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
 
 
 class _Progress:

@@ -16,6 +16,8 @@ from typing import Any
 from sentinel.errors import DataError
 
 BUNDLED = Path(__file__).parent / "bundled" / "data"
+FAMILIES = ("phantom", "advdecoding", "blind")
+"""Families of ready-made documents that an attack of this project reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,29 @@ class PoisonTarget:
     short_correct: str | None = None
     short_incorrect: str | None = None
     gold: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """Attack documents as somebody made them, and the text that is asked to bring them up.
+
+    Attributes:
+        id: File and line, unique within the data set.
+        family: The second part of the file's name.
+        query: What is asked; holds a trigger if the family has one.
+        documents: What is planted.
+        query_id: The benign question behind it, if it stands in the data set.
+        correct: The right answer, if known.
+        goal: What the documents want the reader to say, if known.
+    """
+
+    id: str
+    family: str
+    query: str
+    documents: tuple[str, ...]
+    query_id: str | None = None
+    correct: str | None = None
+    goal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +127,7 @@ class Dataset:
         membership: Targets of membership attacks.
         drilldowns: Shipped drill-downs; empty where they are generated from the corpus.
         hard: Shipped benign-hard queries; empty where they are generated.
+        ready_made: Attack documents of the `poison-FAMILY[-NAME].jsonl` files.
     """
 
     name: str
@@ -112,6 +138,7 @@ class Dataset:
     membership: tuple[MembershipTarget, ...] = ()
     drilldowns: tuple[Drilldown, ...] = ()
     hard: tuple[HardQuery, ...] = ()
+    ready_made: tuple[ReadyMade, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Passage]:
@@ -132,6 +159,24 @@ class Dataset:
     def hotflipped(self) -> tuple[PoisonTarget, ...]:
         """Poison targets that come with documents optimised against a retriever."""
         return tuple(target for target in self.poison if target.hotflip)
+
+    @cached_property
+    def phantom_documents(self) -> tuple[ReadyMade, ...]:
+        """Documents that a trigger in the query brings up."""
+        return self._of_family("phantom")
+
+    @cached_property
+    def advdecoding_documents(self) -> tuple[ReadyMade, ...]:
+        """Documents decoded towards a question's vector."""
+        return self._of_family("advdecoding")
+
+    @cached_property
+    def blind_documents(self) -> tuple[ReadyMade, ...]:
+        """Documents written on a topic by somebody who did not know the question."""
+        return self._of_family("blind")
+
+    def _of_family(self, family: str) -> tuple[ReadyMade, ...]:
+        return tuple(row for row in self.ready_made if row.family == family)
 
     @cached_property
     def hash(self) -> str:
@@ -258,6 +303,7 @@ def load(data: str | Path) -> Dataset:
         membership=tuple(_membership(folder / "membership.jsonl")),
         drilldowns=tuple(_drilldowns(folder / "drilldown.jsonl")),
         hard=tuple(_hard(folder / "benign-hard.jsonl")),
+        ready_made=tuple(row for path in sorted(folder.glob("poison-*.jsonl")) for row in _ready_made(path)),
     )  # fmt: skip
 
 
@@ -312,6 +358,31 @@ def _poison(path: Path) -> Iterator[PoisonTarget]:
                 short_correct=_answer(row, "short_correct"),
                 short_incorrect=_answer(row, "short_incorrect"),
             )
+
+
+def family_of(path: Path) -> str:
+    """FAMILY of a file `poison-FAMILY[-NAME].jsonl`."""
+    return path.stem.split("-")[1]
+
+
+def _ready_made(path: Path) -> Iterator[ReadyMade]:
+    for number, row in rows(path, ("query", "documents")):
+        where = f"{path}, line {number}"
+        documents = texts_of(row, "documents", where)
+        if not documents or not all(text.strip() for text in documents):
+            raise DataError(f"{where}: 'documents' must be a list of texts that are not empty")
+        query_id = row.get("query_id")
+        if query_id is not None and not isinstance(query_id, str):
+            raise DataError(f"{where}: 'query_id' must be text or null")
+        yield ReadyMade(
+            f"{path.stem.removeprefix('poison-')}-{number}",
+            family_of(path),
+            text_of(row, "query", where),
+            documents,
+            query_id,
+            _answer(row, "correct"),
+            _answer(row, "goal"),
+        )
 
 
 def _answer(row: Mapping[str, Any], key: str) -> str | None:

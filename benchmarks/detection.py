@@ -1,4 +1,4 @@
-"""`sentinel-bench detect`: how well the Sentinel finds attacks that its models were not fitted on, as a table.
+"""How well the Sentinel finds attacks that its models were not fitted on, from readings to the rows of tables.
 
 Every family is scored by models fitted without it and without those that share its template. Beside each figure stand
 two detectors that only see outer form: a length, and what is left of the models with the signals of form alone.
@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from benchmarks._separation import Figure, Scores, compare
-from benchmarks.attacks import ATTACKS, Family
-from benchmarks.data import Dataset, load
-from benchmarks.fit import BENIGN, PREVALENCE, SHARES, SKIPPED, THROUGH_THE_CORPUS, fit_models, training_traffic
-from benchmarks.readings import Reading, Traffic, read
-from benchmarks.splits import split
-from benchmarks.statistics import auc, bins, tpr_at_fpr
+from benchmarks.attacks import Family
+from benchmarks.disguises import AT
+from benchmarks.fit import BENIGN, PREVALENCE, SHARES, SKIPPED, THROUGH_THE_CORPUS, fit_models
+from benchmarks.readings import Reading
+from benchmarks.statistics import bins, tpr_at_fpr
 from sentinel.fitting import ALSO
 from sentinel.manifest import Stage
 from sentinel.models import SUSPECT, ThreatModels, candidate_values, request_features
@@ -86,7 +84,7 @@ class Detection:
 
     def families(self, kind: Family) -> list[str]:
         """The attacks of one kind that were read."""
-        return [name for name, found in self.by.items() if found[0].family is kind and name not in SKIPPED]
+        return [n for n, found in self.by.items() if found[0].family is kind and n not in SKIPPED and AT not in n]
 
     def models(self, family: str, without: Sequence[str] = ()) -> ThreatModels:
         """Models fitted without a family and its template."""
@@ -123,9 +121,9 @@ class Detection:
             flagged = float((negative["benign-drilldown"].values > limit).mean())
             for turn in turns:
                 positive = self.requests(models, family, turn)
-                members = [r.member for r in self.by[family] if turn is None or r.turn == turn]
+                member = np.array([bool(r.member) for r in self.by[family] if turn is None or r.turn == turn])
                 early = self.requests(models, family, turn, query_only=True)
-                told = auc(*bins(early.values, np.array(members, dtype=bool)))
+                told = compare(early.only(member), early.only(~member), FPR)
                 length = compare(
                     self._lengths(family, turn), self._lengths("benign") + self._lengths("benign-drilldown"), FPR
                 )
@@ -137,10 +135,11 @@ class Detection:
                         str(len(positive.values)),
                         str(both),
                         *(str(compare(positive, negative[name], FPR)) for name in BENIGN),
+                        short(compare(positive.only(member), negative["benign-hard"], FPR)),
                         f"{flagged:.2f}",
-                        f"{told:.2f}",
-                        _short(length),
-                        _short(shape),
+                        "" if told is None else f"{told.area:.2f} ({told.area_ci[0]:.2f}-{told.area_ci[1]:.2f})",
+                        short(length),
+                        short(shape),
                     ]
                 )
         return rows
@@ -163,7 +162,7 @@ class Detection:
             def shape(r: Reading, outer: ThreatModels = outer) -> Floats:
                 return candidate_log_odds(outer, r)
 
-            def short(r: Reading) -> Floats:
+            def brief(r: Reading) -> Floats:
                 return -r.lengths.astype(np.float64)
 
             planted = self.candidates(score, family, "aimed")
@@ -175,10 +174,10 @@ class Detection:
                     str(compare(planted, self.candidates(score, "benign", "clean"), GOLD_FPR)),
                     str(self._matched(score, family)),
                     *(
-                        _short(
+                        short(
                             compare(self.candidates(f, family, "aimed"), self.candidates(f, "benign", "gold"), GOLD_FPR)
                         )
-                        for f in (short, shape)
+                        for f in (brief, shape)
                     ),
                 ]
             )
@@ -234,7 +233,7 @@ class Detection:
         """Per signal: the most that any family loses in AUC, and in the share found, without it."""
         base = {name: self._headline(name) for name in self._all()}
         rows = []
-        for signal in sorted(_used(fit_models(self.train, ""))):
+        for signal in sorted(used(fit_models(self.train, ""))):
             losses = {}
             speaks = SIGNALS.get(signal).manifest.threats | {t for t, also in ALSO.items() if signal in also}
             for name, (area, found) in base.items():
@@ -250,112 +249,63 @@ class Detection:
             )
         return rows
 
+    def disguise_rows(self) -> list[list[str]]:
+        """Per family: AUC and share found plain, then in each disguise; both on the sessions that were disguised.
+
+        Of what is planted only documents that came back count.
+        """
+        disguises = list(dict.fromkeys(name.partition(AT)[2] for name in self.by if AT in name))
+        rows = []
+        for family in self._all():
+            if not any(f"{family}{AT}{one}" in self.by for one in disguises):
+                continue
+            sessions = {r.session for one in disguises for r in self.by.get(f"{family}{AT}{one}", ())}
+            same = Detection(
+                self.train,
+                [
+                    r
+                    for name in (*BENIGN, family, *(f"{family}{AT}{one}" for one in disguises))
+                    for r in self.by.get(name, ())
+                    if name in BENIGN or r.session in sessions
+                ],
+            )
+            models = self.models(family)
+            cells = [family]
+            for name in (family, *(f"{family}{AT}{one}" for one in disguises)):
+                area, found = same.headline(models, name) if name in same.by else (float("nan"), 0.0)
+                cells.append("none came back" if np.isnan(area) else f"{area:.3f} / {found:.2f}")
+            rows.append(cells)
+        return rows
+
     def _all(self) -> list[str]:
         return [*self.families(Family.MEMBERSHIP), *self.families(Family.POISONING)]
 
     def _headline(self, family: str, without: Sequence[str] = ()) -> tuple[float, float]:
-        models = self.models(family, without)
-        if family in self.families(Family.MEMBERSHIP):
-            positive = self.requests(models, family, 2 if family == "interrogation" else None)
+        return self.headline(self.models(family, without), family)
+
+    def headline(self, models: ThreatModels, name: str) -> tuple[float, float]:
+        """AUC and share found of one kind of traffic: probes against benign and drill-downs, documents against gold."""
+        if self.by[name][0].family is Family.MEMBERSHIP:
+            positive = self.requests(models, name, 2 if name.startswith("interrogation") else None)
             negative, rate = self.requests(models, "benign") + self.requests(models, "benign-drilldown"), FPR
         else:
             score = lambda r: candidate_log_odds(models, r)  # noqa: E731
-            positive, rate = self.candidates(score, family, "aimed"), GOLD_FPR
+            positive, rate = self.candidates(score, name, "aimed"), GOLD_FPR
             negative = self.candidates(score, "benign", "gold")
+        if not len(positive.values):
+            return float("nan"), float("nan")
         values = np.concatenate([positive.values, negative.values])
         above, below = bins(values, np.arange(len(values)) < len(positive.values))
         area = float((above * (np.cumsum(below) - below / 2)).sum() / (above.sum() * below.sum()))
         return area, tpr_at_fpr(above, below, rate)
 
 
-def _used(models: ThreatModels) -> set[str]:
+def used(models: ThreatModels) -> set[str]:
+    """The signals that models read."""
     found = {n for m in (*models.request.values(), *models.candidate.values()) for n in m.features}
     return {name.partition(":")[0] for name in found if not name.endswith(SUSPECT)}
 
 
-def _short(figure: Figure | None) -> str:
+def short(figure: Figure | None) -> str:
+    """A figure without its intervals."""
     return "" if figure is None else f"{figure.area:.3f} / {figure.found:.2f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join("" if cell == "None" else cell for cell in line) + " |" for line in lines)
-
-
-def markdown(detection: Detection, title: str, *, ablation: bool = False) -> str:
-    """The whole report on one pair of readings, as one section of markdown."""
-    error, brier, rows = detection.reliability()
-    parts = [
-        f"## {title}",
-        "AUC (95 % interval) / share found at 1 % false positives (interval). `told` = AUC of the query stage's "
-        "P(membership) between members and non-members. `flagged` = drill-down requests above the threshold that 1 % "
-        "of benign requests exceed.",
-        _table(
-            ["membership", "n", "benign + drill-down", *BENIGN, "flagged", "told", "length only", "form only"],
-            detection.membership_rows(),
-        ),
-        "Per candidate; found at 0.5 % of gold (or clean) passages.",
-        _table(
-            ["planted", "n", "against gold", "against clean", "against equally long", "length only", "form only"],
-            detection.poisoning_rows(),
-        ),
-        f"P(membership) at a prevalence of {PREVALENCE:.0%}: calibration error {error:.4f}, Brier {brier:.4f}.",
-        _table(["P", "requests", "share", "said", "true"], rows),
-    ]
-    if ablation:
-        head = ["signal", "most lost", "AUC", "found", "most gained without it", "AUC", "found"]
-        parts += ["What each signal adds, as loss without it.", _table(head, detection.ablation())]
-    return "\n\n".join(parts) + "\n"
-
-
-def test_traffic(data: Dataset, seed: int) -> list[Traffic]:
-    """Benign traffic and every attack that the data set's own targets serve."""
-    names = [
-        name
-        for name in ATTACKS.names()
-        if name not in SKIPPED and all(getattr(data, need) for need in ATTACKS.get(name).manifest.needs)
-    ]
-    return [Traffic.of(data, name, seed) for name in names]
-
-
-def outside(readings: Sequence[Reading], traffic: Sequence[Traffic], seed: int, part: str) -> list[Reading]:
-    """Readings without the benign sessions of one part of the split."""
-    seen: set[tuple[str, str]] = set()
-    for item in traffic:
-        name = item.attack.manifest.name
-        if name in BENIGN:
-            seen |= {(name, key) for key, dealt in split(item.sessions, seed, name).items() if dealt == part}
-    return [r for r in readings if (r.attack, r.session) not in seen]
-
-
-def detect(
-    data: Dataset,
-    model: Embeddings,
-    fit: str,
-    seed: int = 0,
-    report: Report = lambda *_: None,
-    *,
-    ablation: bool = True,
-) -> str:
-    """Measure detection on a data set.
-
-    Args:
-        data: What is measured.
-        model: Embeds passages and queries.
-        fit: "bundled" for models fitted on the bundled data set, "same" for models fitted on attacks that are generated
-            from this data set's own text and the fit part of its benign sessions.
-        seed: Of traffic and split.
-        report: Told of progress.
-        ablation: Whether to measure what each signal adds.
-
-    Returns:
-        A section of markdown.
-    """
-    traffic = test_traffic(data, seed)
-    test = read(traffic, model, seed, report)
-    source = load("bundled") if fit == "bundled" else data
-    alike = source.hash == data.hash
-    train = read(training_traffic(source, seed, "fit" if alike else None), model, seed, report)
-    if alike:
-        test = outside(test, traffic, seed, "fit")
-    return markdown(Detection(train, test), f"{data.name}, fitted on {source.name}", ablation=ablation)

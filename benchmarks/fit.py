@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from benchmarks.attacks import ATTACKS, Family
-from benchmarks.data import Dataset
+from benchmarks.attacks import ATTACKS, Family, rng
+from benchmarks.data import Dataset, Query
 from benchmarks.generated import generated
 from benchmarks.readings import Reading, Traffic, read
 from benchmarks.splits import split
@@ -32,6 +32,8 @@ SKIPPED = ("interrogation-slow", "interrogation-sybil", "interrogation-open")
 """Forms of an attack that is there already, with many more requests; the open one is a drill-down by construction."""
 SERIES_FROM = 2
 """0-based turn from which on a series of questions can be called one."""
+MOST_SERIES = 60
+"""Sessions of an attack that asks many questions: its requests resemble each other, and there would be thousands."""
 THROUGH_THE_CORPUS = (Threat.POISONING, Threat.INJECTION, Threat.JAMMING)
 Report = Callable[[str, int, int], None]
 
@@ -56,6 +58,8 @@ def training_traffic(data: Dataset, seed: int, part: str | None = "fit") -> list
     """Benign sessions of one part of the split, and every attack that can be made from the corpus text.
 
     Attacks and benign sessions run over the same copy of the corpus, the one that lacks the held-out non-members.
+    Beside the benign sessions stand the questions that the poisonings are made for, asked of the clean corpus: few as
+    the sessions of a part may be, what is usual has to be known, and no question's form can then give its poison away.
     """
     made = generated(data, seed)
     if not made.membership or not made.poison:
@@ -67,9 +71,27 @@ def training_traffic(data: Dataset, seed: int, part: str | None = "fit") -> list
         if (manifest := ATTACKS.get(name).manifest).family is not Family.BENIGN
         and manifest.threat is not None
         and name not in SKIPPED
+        and not manifest.run_only
         and all(getattr(made, need) for need in manifest.needs)
     ]
-    return [*benign, *(Traffic.of(made, name, seed) for name in attacks)]
+    return [*benign, _asked(made, seed), *(_some(Traffic.of(made, name, seed), seed) for name in attacks)]
+
+
+def _some(traffic: Traffic, seed: int) -> Traffic:
+    """Of an attack that asks a series of questions, `MOST_SERIES` sessions, as many members as others."""
+    if max((len(s.asks) for s in traffic.sessions), default=0) == 1 or len(traffic.sessions) <= MOST_SERIES:
+        return traffic
+    draw = rng(seed, "fit", traffic.attack.manifest.name)
+    kinds = [[s for s in traffic.sessions if bool(s.member) is member] for member in (True, False)]
+    chosen = {s.id for kind in kinds for s in draw.sample(kind, min(len(kind), MOST_SERIES // 2))}
+    return replace(traffic, sessions=[s for s in traffic.sessions if s.id in chosen])
+
+
+def _asked(made: Dataset, seed: int) -> Traffic:
+    """The questions that poisonings are made for, as benign sessions."""
+    queries = tuple(Query(target.query_id, target.question, target.gold) for target in made.poison)
+    traffic = Traffic.of(replace(made, queries=queries), "benign", seed)
+    return replace(traffic, data=made, sessions=[replace(s, id=f"asked-{s.id}") for s in traffic.sessions])
 
 
 def request_examples(

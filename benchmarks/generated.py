@@ -40,7 +40,7 @@ def generated(data: Dataset, seed: int) -> Dataset:
     Benign questions, drill-downs and benign-hard queries are those of the data set: their passages are all still there.
 
     Args:
-        data: Any data set; its `poison` is replaced unread.
+        data: Any data set; its `poison` is replaced and its `ready_made` left out, both unread.
         seed: Of every choice.
     """
     free = _free(data)
@@ -67,6 +67,7 @@ def generated(data: Dataset, seed: int) -> Dataset:
         passages=passages,
         membership=tuple(sorted(targets, key=lambda target: target.id)),
         poison=tuple(_poison(rest[len(members) :], frequencies, len(passages), seed)),
+        ready_made=(),
     )
 
 

@@ -3,6 +3,11 @@
 The corpus is made of the bundled passages' words, shuffled into documents of their length, with random vectors around
 the passages' own: timing needs realistic sizes, not realistic answers. The embedding model that embeds each query is
 the real one, since it is most of what a bare request costs.
+
+Two states are told apart. *Warm*, which all figures are but those that say otherwise: an untimed request has met the
+same candidates a moment ago, so what is remembered of documents is there. *Cold* (`cold_...`): everything that was
+remembered of any text is forgotten before each request, so that all its candidates are taken apart anew. The query is
+new in both, and so is embedded in both.
 """
 
 from __future__ import annotations
@@ -12,33 +17,39 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks._timed import BARE, SUBJECTS, Runner, Senses, senses, subject
 from benchmarks.attacks import rng
 from benchmarks.attacks.mba import mask
 from benchmarks.data import Dataset, load
 from benchmarks.frozen import PASSAGE, frozen_vectors, key
-from defenses import Resources, SeededRandomSource
+from sentinel._memory import forget
+from sentinel.corpus import CorpusProfile
 from sentinel.errors import ConfigurationError
-from sentinel.models import shipped_models
-from strategist import DefendedRetriever
+from sentinel.scan import scan
 from strategist.embeddings import embed_array, fingerprint
+from strategist.sources import SCANNED
 from strategist.stores.faiss import FaissStore
 
-SUBJECTS = ["bare", "none", "rules", "always_on"]
+__all__ = ["SUBJECTS", "corpus", "measure", "profiled", "render", "sizes", "traffic"]
+
 K = 5
 WARM_UP = 20
+COLD = 50
+"""Requests of the cold figures at most: each forgets what the others knew."""
 CLIENTS = 8
 """Concurrent clients of the throughput figure."""
 MIXED_ATTACKS = 0.1
@@ -98,12 +109,13 @@ def traffic(data: Dataset, kind: str, requests: int, seed: int) -> list[str]:
     return queries
 
 
-def subject(name: str, store: FaissStore, seed: int) -> Runnable[str, list[Document]]:
-    """The retriever that is timed."""
-    if name == "bare":
-        return store.as_retriever(search_kwargs={"k": K})
-    options = {"resources": Resources(random=SeededRandomSource(seed)), "models": shipped_models()}
-    return DefendedRetriever.wrap(store.as_retriever(search_kwargs={"k": K}), policy=name, k=K, **options)
+def profiled(documents: Sequence[Document], rows: NDArray[np.float32], model: str) -> CorpusProfile:
+    """A scan of the corpus, so that every signal has what it needs; of a large one, its first `SCANNED` documents.
+
+    The rest are look-alikes of the same words, and what a signal looks up has one size however much was scanned.
+    """
+    profile = scan(documents[:SCANNED], rows[:SCANNED], fingerprint=model)
+    return replace(profile, documents=len(documents))
 
 
 def measure(
@@ -118,7 +130,7 @@ def measure(
         What `perf.json` holds.
     """
     data = load("bundled")
-    names = ["bare", *(name for name in subjects if name != "bare")]
+    names = [BARE, *(name for name in subjects if name != BARE)]
     frozen = frozen_vectors(data, fingerprint(model))
     texts = [p.text for p in data.passages]
     keys = [key(PASSAGE, text) for text in texts]
@@ -128,17 +140,23 @@ def measure(
     done = 0
     for size in docs:
         documents, rows = corpus(data, vectors, size, seed)
+        report(f"scanning {size:,}", done, rounds)
+        profile = profiled(documents, rows, fingerprint(model)) if any(map(senses, names)) else None
         for index in ("flat", "hnsw"):
             report(f"building {index} of {size:,}", done, rounds)
             store = FaissStore(model, index=index)
             store.add_vectors(documents, rows)
-            runners = {name: subject(name, store, seed) for name in names}
+            sinks = {name: Senses() for name in names}
+            runners = {name: subject(name, store, K, seed, profile, sinks[name]) for name in names}
             for kind in ("benign", "mixed"):
                 report(f"{size:,} documents, {index}, {kind}", done, rounds)
                 queries = traffic(data, kind, WARM_UP + requests, seed)
-                times = _turns(runners, queries)
                 where = {"docs": size, "index": index, "k": K, "clients": 1, "traffic": kind}
-                cells += _latencies(times, where)
+                times, sensed = _turns(runners, sinks, queries)
+                cells += _latencies(times, where) + _quantiles(sensed, where, "sense_ms")
+                cold = [name for name in names if senses(name)]
+                times, sensed = _cold(runners, sinks, cold, queries[:COLD])
+                cells += _quantiles(times, where, "cold_ms") + _quantiles(sensed, where, "cold_sense_ms")
                 done += 1
                 if kind == "benign":
                     cells += _throughput(runners, queries, {**where, "clients": CLIENTS})
@@ -156,40 +174,82 @@ def _config(i: int) -> RunnableConfig:
     return {"configurable": {"client_id": f"client-{i % 50}"}}
 
 
-def _turns(runners: dict[str, Runnable[str, list[Document]]], queries: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Milliseconds by subject, shape (requests,), warm-up left out.
+def _turns(
+    runners: Mapping[str, Runner], sinks: Mapping[str, Senses], queries: Sequence[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Milliseconds by subject of whole requests and of sensing them, shape (requests,), warm-up left out.
 
     Each subject's query gets a mark of its own: the store remembers vectors of its last queries, and whoever came
-    second would be served from that memory.
+    second would be served from that memory. What is remembered of documents is shared: before anything is timed,
+    somebody who senses has asked the same.
     """
     times: dict[str, list[float]] = {name: [] for name in runners}
+    sensed: dict[str, list[float]] = {name: [] for name in runners if senses(name)}
     order = list(runners)
     for i, query in enumerate(queries):
+        for name in [*sensed][:1]:
+            runners[name].invoke(f"{query} warm", _config(i))
         for turn in range(len(order)):
             name = order[(i + turn) % len(order)]
             start = time.perf_counter()
             runners[name].invoke(f"{query} {order.index(name)}", _config(i))
             times[name].append((time.perf_counter() - start) * 1e3)
-    return {name: np.array(found[WARM_UP:]) for name, found in times.items()}
+            if name in sensed:
+                sensed[name].append(sinks[name].last)
+    return _arrays(times, WARM_UP), _arrays(sensed, WARM_UP)
 
 
-def _latencies(times: dict[str, NDArray[Any]], where: dict[str, Any]) -> list[dict[str, Any]]:
+def _cold(
+    runners: Mapping[str, Runner], sinks: Mapping[str, Senses], names: Sequence[str], queries: Sequence[str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """The same for some subjects, with everything forgotten that was remembered of texts before each request."""
+    times: dict[str, list[float]] = {name: [] for name in names}
+    sensed: dict[str, list[float]] = {name: [] for name in names}
+    for i, query in enumerate(queries):
+        for number, name in enumerate(names):
+            forget()
+            start = time.perf_counter()
+            runners[name].invoke(f"{query} cold {number}", _config(i))
+            times[name].append((time.perf_counter() - start) * 1e3)
+            sensed[name].append(sinks[name].last)
+    return _arrays(times), _arrays(sensed)
+
+
+def _arrays(found: Mapping[str, list[float]], first: int = 0) -> dict[str, NDArray[Any]]:
+    return {name: np.array(values[first:]) for name, values in found.items()}
+
+
+def _quantiles(found: Mapping[str, NDArray[Any]], where: Mapping[str, Any], metric: str) -> list[dict[str, Any]]:
+    """Median and 95 % quantile by subject; `sense_ms` gives `sense_ms_p50` and `sense_ms_p95`."""
+    return [
+        {
+            "subject": name,
+            **where,
+            "metric": f"{metric}_p{share}",
+            "value": round(float(np.percentile(values, share)), 4),
+        }
+        for name, values in found.items()
+        for share in (50, 95)
+    ]
+
+
+def _latencies(times: Mapping[str, NDArray[Any]], where: Mapping[str, Any]) -> list[dict[str, Any]]:
     cells = []
     for name, found in times.items():
         values = {
             "p50_ms": np.percentile(found, 50),
             "p95_ms": np.percentile(found, 95),
-            "ratio_to_bare_p50": np.percentile(found, 50) / np.percentile(times["bare"], 50),
-            "ratio_to_bare_p95": np.percentile(found, 95) / np.percentile(times["bare"], 95),
+            "ratio_to_bare_p50": np.percentile(found, 50) / np.percentile(times[BARE], 50),
+            "ratio_to_bare_p95": np.percentile(found, 95) / np.percentile(times[BARE], 95),
             # Paired by query: what is left when the same query's bare time is taken away.
-            "overhead_ms_p50": np.median(found - times["bare"]),
+            "overhead_ms_p50": np.median(found - times[BARE]),
         }
         cells += [{"subject": name, **where, "metric": m, "value": round(float(v), 4)} for m, v in values.items()]
     return cells
 
 
 def _throughput(
-    runners: dict[str, Runnable[str, list[Document]]], queries: Sequence[str], where: dict[str, Any]
+    runners: Mapping[str, Runner], queries: Sequence[str], where: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     cells = []
     for number, (name, runner) in enumerate(runners.items()):
@@ -210,10 +270,21 @@ def render(result: dict[str, Any], console: Console) -> None:
         if cell["subject"] != "process":
             key = (cell["docs"], cell["index"], cell["traffic"], cell["subject"])
             rows.setdefault(key, {})[cell["metric"]] = cell["value"]
-    columns = ("p50_ms", "p95_ms", "overhead_ms_p50", "ratio_to_bare_p50", "ratio_to_bare_p95", "throughput_qps")
+    columns = ["p50_ms", "p95_ms", "overhead_ms_p50", "ratio_to_bare_p50", "ratio_to_bare_p95"]
+    columns += ["sense_ms_p50", "sense_ms_p95", "cold_sense_ms_p50", "throughput_qps"]
     table = Table(box=box.SIMPLE_HEAD, title=f"{result['requests']} requests a figure, k = {K}", title_justify="left")
     table.add_column("", no_wrap=True)
-    for name in ("p50\nms", "p95\nms", "added\nms", "p50 to\nbare", "p95 to\nbare", f"per s of\n{CLIENTS} clients"):
+    for name in (
+        "p50\nms",
+        "p95\nms",
+        "added\nms",
+        "p50 to\nbare",
+        "p95 to\nbare",
+        "sense\np50",
+        "sense\np95",
+        "cold\nsense",
+        f"per s of\n{CLIENTS} clients",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     last: tuple[int, str, str] | None = None
     for (docs, index, kind, name), found in rows.items():
@@ -224,5 +295,6 @@ def render(result: dict[str, Any], console: Console) -> None:
         table.add_row(f"  {name}", *figures)
     console.print(table)
     console.print(
-        "[dim]added: median over queries of what the same query took more than bare. Query embedding included.[/]"
+        "[dim]added: median over queries of what the same query took more than bare. Query embedding included.\n"
+        "sense: milliseconds of sensing alone. Warm: documents were met once before; cold: nothing remembered.[/]"
     )

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.embeddings import Embeddings
-from langchain_core.runnables import RunnableConfig
 
-from benchmarks.attacks import ATTACKS, Attack, Family, Planted, Served, Session, rng
+from benchmarks.adapting import Forms, searchable
+from benchmarks.artefacts import Artefacts
+from benchmarks.asking import Job, run_sessions
+from benchmarks.attacks import ATTACKS, Family, Planted, Session, rng
 from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
+from benchmarks.oracle import NAME as ORACLE
+from benchmarks.oracle import OraclePolicy
 from benchmarks.runfolder import SPLIT, SUMMARY, RunFolder
 from benchmarks.samples import Sample
 from benchmarks.splits import split
-from benchmarks.summary import CLEAN, REFERENCE, cells
+from benchmarks.summary import CLEAN, REFERENCE, UNDEFENDED, cells
 from benchmarks.world import KnownEmbeddings, World, build_world
-from defenses import Resources, SeededRandomSource
 from sentinel import __version__
 from sentinel.errors import ConfigurationError, DataError
-from sentinel.models import shipped_models
 from sentinel.vocabulary import MAX_K
-from strategist import Decision, DefendedRetriever
+from strategist._runtime import calibrated
 from strategist.embeddings import fingerprint
-from strategist.policies import Policy, build_policy
+from strategist.policies import Policy
 
 BATCH = 50
 """Samples between two writes to disk: what an interruption may lose is work, never finished lines."""
@@ -47,6 +49,7 @@ class Settings:
         limit: At most this many sessions per attack; None for all.
         split: Score only the test part of benign sessions.
         metrics: Names to compute; None for all.
+        artefacts: What the policies know of the corpus; None for what is shipped.
     """
 
     policies: Sequence[str | Policy]
@@ -56,33 +59,18 @@ class Settings:
     limit: int | None = None
     split: bool = True
     metrics: Sequence[str] | None = None
+    artefacts: Artefacts | None = None
 
     def resolved_policies(self) -> dict[str, Policy]:
         """Policies by name, `none` first."""
-        made = [build_policy(policy) for policy in (REFERENCE, *self.policies)]
+        known = None if self.artefacts is None else self.artefacts.calibration
+        made = [
+            OraclePolicy(**({} if known is None else {"calibration": known}))
+            if policy == ORACLE
+            else calibrated(policy, known)
+            for policy in (REFERENCE, *self.policies)
+        ]
         return {policy.manifest.name: policy for policy in made}
-
-
-@dataclass
-class Clock:
-    """Simulated monotonic time: arrival times belong to the sample, not to the machine's speed."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        """Seconds."""
-        return self.now
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One attack with its sessions, against the corpus it has planted in or against the clean one."""
-
-    name: str
-    attack: Attack
-    sessions: Sequence[Session]
-    planted: Sequence[Planted]
-    parts: dict[str, str] = field(default_factory=dict)
 
 
 def check_k(k: int) -> None:
@@ -108,7 +96,7 @@ def servable(data: Dataset, *, full: bool) -> list[str]:
         for name, manifest in manifests.items()
         if (full or manifest.default) and all(getattr(data, need) for need in manifest.needs)
     ]
-    return sorted(names, key=lambda name: (list(Family).index(manifests[name].family), name))
+    return sorted(searchable(names, data, 0), key=lambda name: (list(Family).index(manifests[name].family), name))
 
 
 def config(data: Dataset, settings: Settings, embeddings: str, generator: str, calibration: str) -> dict[str, Any]:
@@ -118,7 +106,10 @@ def config(data: Dataset, settings: Settings, embeddings: str, generator: str, c
         "version": __version__,
         "code": _code_hash(),
         "data": {"name": data.name, "hash": data.hash},
-        "policies": {name: policy.model_dump(mode="json") for name, policy in settings.resolved_policies().items()},
+        "policies": {
+            name: policy.model_dump(mode="json", exclude={"calibration"})
+            for name, policy in settings.resolved_policies().items()
+        },
         "attacks": list(settings.attacks),
         "metrics": list(settings.metrics) if settings.metrics else None,
         "embeddings": embeddings,
@@ -141,26 +132,30 @@ def _code_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def prepare(data: Dataset, settings: Settings) -> list[_Job]:
+def prepare(data: Dataset, settings: Settings) -> list[Job]:
     """Everything that will be asked.
 
     Raises:
         DataError: The data set lacks what an attack needs.
     """
-    jobs: list[_Job] = []
+    jobs: list[Job] = []
+    searches = searchable(settings.attacks, data, settings.seed)
     for name in settings.attacks:
         attack = ATTACKS.get(name)()
         for need in attack.manifest.needs:
             if not getattr(data, need):
                 raise DataError(f"{data.folder}: attack {name!r} needs {need}, and the data set brings none")
-        sessions = attack.sessions(data, settings.seed)
+        if name not in searches:
+            raise DataError(f"{data.folder}: attack {name!r} finds no passage that nothing else needs, to be tried on")
+        everything = attack.sessions(data, settings.seed)
         benign = attack.manifest.family is Family.BENIGN
-        parts = split(sessions, settings.seed, name) if benign and settings.split else {}
-        sessions = _limited([s for s in sessions if parts.get(s.id, "test") == "test"], settings, name)
+        parts = split(everything, settings.seed, name) if benign and settings.split else {}
+        sessions = _limited([s for s in everything if parts.get(s.id, "test") == "test"], settings, name)
         planted = attack.planted(data, settings.seed)
-        jobs.append(_Job(name, attack, sessions, planted, parts))
+        traffic = everything if attack.manifest.at_once > 1 else ()
+        jobs.append(Job(name, attack, sessions, planted, parts, traffic))
         if planted:
-            jobs.append(_Job(name + CLEAN, attack, sessions, ()))
+            jobs.append(Job(name + CLEAN, attack, sessions, ()))
     return jobs
 
 
@@ -188,46 +183,112 @@ def execute(
     """
     jobs = prepare(data, settings)
     folder.write(SPLIT, {job.name: job.parts for job in jobs if job.parts})
-    policies = settings.resolved_policies()
     done = folder.samples()
-    todo = [
-        (job, policy, [s for s in job.sessions if (name, job.name, s.id) not in done])
-        for job in jobs
-        for name, policy in policies.items()
-        if name == REFERENCE or not job.name.endswith(CLEAN)
-    ]
-    asks = sum(len(session.asks) for _, _, sessions in todo for session in sessions)
+    works = list(_works(jobs, settings.resolved_policies()))
+    todo = [(work, [s for s in work.job.sessions if (*work.key, s.id) not in done]) for work in works]
+    asks = sum(len(session.asks) for _, sessions in todo for session in sessions)
     if asks:
-        embeddings = _embedded(data, jobs, model, report)
+        corpora = _Corpora(data, _embedded(data, jobs, model, report), settings.seed)
+        models = None if settings.artefacts is None else settings.artefacts.models
+        forms = Forms(data, corpora.embeddings, folder, settings.seed, settings.k, report, models)
         finished = 0
-        clean = build_world(data, (), embeddings, settings.seed)
-        world = clean
-        planted: tuple[Planted, ...] = ()
-        for job, policy, sessions in todo:
+        for work, sessions in todo:
             if not sessions:
                 continue
-            if tuple(job.planted) != planted:
-                planted = tuple(job.planted)
-                world = build_world(data, planted, embeddings, settings.seed) if planted else clean
+            job = work.job
+            if work.against is not None:
+                job, sessions = forms.against(work.against, job, sessions)
             pending: list[Sample] = []
-            for sample in run_sessions(job, policy, sessions, world, settings.seed, settings.k):
+            world = corpora.with_planted(job.planted)
+            for sample in run_sessions(job, work.policy, sessions, world, settings.seed, settings.k, models):
                 done[sample.key] = sample
                 pending.append(sample)
                 finished += len(sample.served) or 1
                 if len(pending) == BATCH:
                     folder.append(pending)
                     pending = []
-                    report(f"{policy.manifest.name} · {job.name}", finished, asks)
+                    report(" · ".join(work.key), finished, asks)
             folder.append(pending)
-            report(f"{policy.manifest.name} · {job.name}", finished, asks)
-    order = [s for job in jobs for name in policies for x in job.sessions if (s := done.get((name, job.name, x.id)))]
+            report(" · ".join(work.key), finished, asks)
+    order = [s for work in works for x in work.job.sessions if (s := done.get((*work.key, x.id)))]
     summary = {
         "schema": 1,
-        "run": folder.config,
+        "run": {**folder.config, **_known(settings.artefacts)},
         "cells": cells(order, data.name, settings.metrics),
     }
     folder.write(SUMMARY, summary)
     return summary
+
+
+def _known(found: Artefacts | None) -> dict[str, Any]:
+    """What the summary says of the artefacts."""
+    if found is None:
+        return {}
+    promised = {kind: promise.model_dump() for kind, promise in found.calibration.promises.items()}
+    return {
+        "artefacts": {
+            "from": found.note,
+            "models": found.models.hash,
+            "calibration": found.calibration.hash,
+            "price": found.calibration.price,
+            "promises": promised,
+        }
+    }
+
+
+class _Work(NamedTuple):
+    """One attack under one policy.
+
+    Attributes:
+        job: The attack.
+        policy: Who serves.
+        against: The policy that the attack has searched against; None for the form that it has by itself.
+    """
+
+    job: Job
+    policy: Policy
+    against: Policy | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Policy and attack as samples name them."""
+        return self.policy.manifest.name, self.job.name
+
+
+def _works(jobs: Sequence[Job], policies: Mapping[str, Policy]) -> Iterator[_Work]:
+    """What is to be run, in order.
+
+    Only `none` meets an attack's questions before anything is planted. An adaptive attack is asked of `none` in its
+    plain form, and of every other policy in the form that was found against it, which is asked of `none` as well: what
+    it still gets there tells whether it is worth the name.
+    """
+    for job in jobs:
+        for name, policy in policies.items():
+            if name == REFERENCE:
+                yield _Work(job, policy)
+            elif not job.name.endswith(CLEAN):
+                against = policy if job.attack.manifest.plain else None
+                yield _Work(job, policy, against)
+                if against is not None:
+                    yield _Work(replace(job, name=job.name + UNDEFENDED + name), policies[REFERENCE], against)
+
+
+class _Corpora:
+    """The clean corpus, and the last one that something was planted in."""
+
+    def __init__(self, data: Dataset, embeddings: KnownEmbeddings, seed: int) -> None:
+        self.embeddings = embeddings
+        self._data, self._seed = data, seed
+        self._clean = build_world(data, (), embeddings, seed)
+        self._planted: tuple[Planted, ...] = ()
+        self._world = self._clean
+
+    def with_planted(self, planted: Sequence[Planted]) -> World:
+        """The corpus with these documents in it."""
+        if tuple(planted) != self._planted:
+            self._planted = tuple(planted)
+            self._world = build_world(self._data, planted, self.embeddings, self._seed) if planted else self._clean
+        return self._world
 
 
 def texts_of_default_run(data: Dataset) -> tuple[list[str], list[str]]:
@@ -236,78 +297,11 @@ def texts_of_default_run(data: Dataset) -> tuple[list[str], list[str]]:
     return _texts(data, prepare(data, settings))
 
 
-def _texts(data: Dataset, jobs: Sequence[_Job]) -> tuple[list[str], list[str]]:
+def _texts(data: Dataset, jobs: Sequence[Job]) -> tuple[list[str], list[str]]:
     passages = [p.text for p in data.passages] + [item.text for job in jobs for item in job.planted]
-    return passages, [ask.query for job in jobs for session in job.sessions for ask in session.asks]
+    return passages, [ask.query for job in jobs for session in job.asked for ask in session.asks]
 
 
-def _embedded(data: Dataset, jobs: Sequence[_Job], model: Embeddings, report: Report) -> KnownEmbeddings:
+def _embedded(data: Dataset, jobs: Sequence[Job], model: Embeddings, report: Report) -> KnownEmbeddings:
     known = frozen_vectors(data, fingerprint(model))
     return KnownEmbeddings(model, *_texts(data, jobs), known, lambda done, total: report("embedding", done, total))
-
-
-def run_sessions(
-    job: _Job, policy: Policy, sessions: Sequence[Session], world: World, seed: int, k: int
-) -> Iterator[Sample]:
-    """Ask every session's questions of a defended retriever over one corpus.
-
-    A session is one client, unless an ask names another; its questions arrive about a minute apart on a simulated
-    clock. An exception makes the session an error, with the rest of the run unharmed.
-    """
-    clock = Clock()
-    arrivals = _arrivals(job.sessions, seed)
-    decisions: list[Decision] = []
-    retriever = DefendedRetriever.wrap(
-        world.store,
-        k=k,
-        policy=policy,
-        models=shipped_models(),
-        resources=Resources(random=SeededRandomSource(seed)),
-        sinks=[decisions.append],
-        clock=clock,
-    )
-    for session in sessions:
-        client = session.client or session.id
-        served: list[list[Served]] = []
-        decisions.clear()
-        error = None
-        values: dict[str, float | None] = {}
-        try:
-            for ask, arrival in zip(session.asks, arrivals[session.id], strict=True):
-                clock.now = arrival
-                config: RunnableConfig = {"configurable": {"client_id": ask.client or client}}
-                documents = retriever.invoke(ask.query, config)
-                served.append([Served(str(d.id), d.page_content, world.planted.get(str(d.id))) for d in documents])
-            values = job.attack.score(session, served)
-        except Exception as failure:  # one session's failure is a figure of the run, not its end
-            error = f"{type(failure).__name__}: {failure}"
-        yield Sample(
-            policy.manifest.name,
-            job.name,
-            session.id,
-            session.group,
-            job.parts.get(session.id),
-            session.member,
-            values,
-            tuple(tuple(document.id for document in got) for got in served),
-            tuple(bool(d.plan.defenses) for d in decisions),
-            tuple(_rounded(d, beyond=True) for d in decisions),
-            tuple(_rounded(d, beyond=False) for d in decisions),
-            error,
-        )
-
-
-def _arrivals(sessions: Sequence[Session], seed: int) -> dict[str, list[float]]:
-    """When each ask comes, by session id: the same whatever is finished already, since random draws depend on it."""
-    now = 0.0
-    times: dict[str, list[float]] = {}
-    for session in sessions:
-        draw = rng(seed, "arrivals", session.id)
-        times[session.id] = [now := now + draw.expovariate(1 / 60) for _ in session.asks]
-    return times
-
-
-def _rounded(decision: Decision, *, beyond: bool) -> float:
-    spent = decision.milliseconds
-    base = spent.get("embed", 0.0) + spent.get("fetch", 0.0)
-    return round(spent["total"] - base if beyond else base, 4)

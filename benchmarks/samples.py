@@ -23,6 +23,8 @@ class Sample:
         triggered: Whether a defense was planned, by ask.
         overhead_ms: Milliseconds beyond embedding and search, by ask.
         retrieve_ms: Milliseconds of search, by ask (query vectors come from the run's cache).
+        defenses_run: How many defenses ran, by ask.
+        fetched: How many candidates the base was asked for and gave, by ask.
         error: What went wrong, or None.
     """
 
@@ -37,6 +39,8 @@ class Sample:
     triggered: tuple[bool, ...] = ()
     overhead_ms: tuple[float, ...] = ()
     retrieve_ms: tuple[float, ...] = ()
+    defenses_run: tuple[int, ...] = ()
+    fetched: tuple[int, ...] = ()
     error: str | None = None
 
     @property
@@ -53,6 +57,6 @@ class Sample:
         """Read what `to_json` wrote."""
         made = dict(data)
         made["served"] = tuple(tuple(ids) for ids in made["served"])
-        for name in ("triggered", "overhead_ms", "retrieve_ms"):
+        for name in ("triggered", "overhead_ms", "retrieve_ms", "defenses_run", "fetched"):
             made[name] = tuple(made[name])
         return cls(**made)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import _overlap as overlap
-from benchmarks.data import BUNDLED, load
+from benchmarks.data import BUNDLED, FAMILIES, family_of, load
 
 MOST_PER_FILE = 50
 POISON_TEXTS = 5
@@ -111,6 +111,7 @@ def check(data: str | Path) -> tuple[list[str], dict[str, int]]:
     _check_membership(files["membership.jsonl"], files["corpus.jsonl"], problems)
     _check_poison(files["poison.jsonl"], problems)
     _check_documents_asked_about(files, problems)
+    _check_ready_made(files, [name for name, known in fields.items() if known is _READY_MADE], problems)
     counts = {thing: len(files[name]) for thing, name in _COUNTED.items()}
     ready_made = sum(len(files[name]) for name, known in fields.items() if known is _READY_MADE)
     return problems.lines(), counts | ({"ready-made attacks": ready_made} if ready_made else {})
@@ -279,6 +280,20 @@ def _check_documents_asked_about(files: Mapping[str, list[Row]], problems: _Prob
             key = row.text("doc_id")
             if key is not None and key not in passages:
                 problems.add(name, row.line, f"document {_short(key)} is not in corpus.jsonl")
+
+
+def _check_ready_made(files: Mapping[str, list[Row]], names: Sequence[str], problems: _Problems) -> None:
+    """A question that is not there, and a family whose name only nearly is one that an attack reads."""
+    queries = {row.text("_id") for row in files["queries.jsonl"]}
+    for name in names:
+        family = family_of(Path(name))
+        close = get_close_matches(family, FAMILIES, n=1, cutoff=0.75)
+        if close and family not in FAMILIES:
+            problems.add(name, 0, f"no attack reads the family {_short(family)}; did you mean {close[0]!r}?")
+        for row in files[name]:
+            key = row.text("query_id")
+            if key is not None and key not in queries:
+                problems.add(name, row.line, f"query {_short(key)} is not in queries.jsonl")
 
 
 def _squeezed(text: str | None) -> str:

@@ -55,6 +55,11 @@ class KnownEmbeddings(Embeddings):
         self._passages.update(_table(unknown, PASSAGE, {}, self.model.embed_array))
         return np.stack([self._passages[text] for text in texts])
 
+    def learn(self, queries: Sequence[str]) -> None:
+        """Embed queries at once that nobody knew of beforehand."""
+        unknown = [text for text in dict.fromkeys(queries) if text not in self._queries]
+        self._queries.update(_table(unknown, QUERY, {}, self.model.embed_queries))
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's face of `array`."""
         vectors: list[list[float]] = self.array(texts).tolist()

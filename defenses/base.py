@@ -145,7 +145,7 @@ def frame(
     return framed
 
 
-DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense)
+DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense, without=frozenset({"training"}))
 
 
 def build(name: str, parameters: Mapping[str, Any] | None = None) -> Defense:

@@ -7,14 +7,14 @@ do not add up. Only matched places are visited, and of those before each only th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._corpus_text import TextStatistics
-from sentinel._passage import passage
 from sentinel.evidence import Evidence
 
 RARE = 1.5
@@ -36,11 +36,13 @@ class Alignment:
     Attributes:
         weight: Idf of the chain's words less its gaps, in nats, shape (n,).
         length: Words in the chain, shape (n,).
+        in_step: Words in the longest part of the chain that passes over as many words here as there, shape (n,).
         whole: Idf of all the query's rare words, in nats.
     """
 
     weight: NDArray[np.float64]
     length: NDArray[np.float64]
+    in_step: NDArray[np.float64]
     whole: float
 
 
@@ -48,46 +50,69 @@ def aligned(evidence: Evidence) -> Alignment | None:
     """Align the query with each candidate; None without text statistics or with fewer than three rare words."""
     if evidence.corpus is None or evidence.corpus.text is None:
         return None
-    return _aligned(evidence.corpus.text, evidence.request.query, tuple(c.text for c in evidence.candidates))
+    # Three signals read it: kept with the request's evidence, and forgotten with it.
+    known: dict[str, Alignment | None] = evidence.__dict__.setdefault("_aligned", {})
+    if "found" not in known:
+        known["found"] = _aligned(evidence, evidence.corpus.text)
+    return known["found"]
 
 
-@lru_cache(maxsize=64)
-def _aligned(text: TextStatistics, query: str, texts: tuple[str, ...]) -> Alignment | None:
-    idf = text.idfs(query)
+def _aligned(evidence: Evidence, statistics: TextStatistics) -> Alignment | None:
+    idf = statistics.idfs(evidence.request.query)
     rare = np.flatnonzero(idf >= RARE)[:MAX_ROWS].tolist()
     if len(rare) < LEAST_RARE:
         return None
-    asked = passage(query).words
+    asked = evidence.query_passage.words
     places: dict[str, list[tuple[int, float]]] = {}
     for at in rare:
         found = places.setdefault(asked[at], [])
         if len(found) < REPEATS:
             found.append((at, float(idf[at])))
-    chains = [_chain(passage(one).words, places) for one in texts]
-    table = np.array(chains, dtype=np.float64).reshape(len(chains), 2)
-    return Alignment(table[:, 0], table[:, 1], float(idf[rare].sum()))
+    chains = [
+        _chain([(at, word) for at in where if (word := read.words[at]) in places], places)
+        for read, where in zip(evidence.passages, evidence.passage_places, strict=True)
+    ]
+    table = np.array(chains, dtype=np.float64).reshape(len(chains), 3)
+    return Alignment(table[:, 0], table[:, 1], table[:, 2], float(idf[rare].sum()))
 
 
-def _chain(words: tuple[str, ...], places: dict[str, list[tuple[int, float]]]) -> tuple[float, int]:
-    """Weight and length of the best chain in one passage."""
-    held: list[tuple[int, int, float, int]] = []
-    best, longest = 0.0, 0
-    for at, word in enumerate(words):
-        if word not in places:
-            continue
-        new = []
+_Link = tuple[int, int, float, Any]
+"""Place in the passage, place in the query, weight so far, and the link before it (None at the beginning)."""
+
+
+def _chain(matches: Sequence[tuple[int, str]], places: dict[str, list[tuple[int, float]]]) -> tuple[float, int, int]:
+    """Weight, length and longest part in step of the best chain in one passage; only its matched places are given."""
+    held: list[_Link] = []
+    best = 0.0
+    last: _Link | None = None
+    for at, word in matches:
+        new: list[_Link] = []
         for asked, gain in places[word]:
-            score, length = gain, 1
-            for there, where, before, links in held[-LOOK_BACK:]:
+            score, back = gain, None
+            for link in held[-LOOK_BACK:]:
+                there, where, before, _ = link
                 if where < asked:
                     # Adjacent words pass over nothing.
                     chained = gain + before - GAP * (at - there + asked - where - 2)
                     if chained > score:
-                        score, length = chained, links + 1
-            new.append((at, asked, score, length))
+                        score, back = chained, link
+            new.append((at, asked, score, back))
             if score > best:
-                best, longest = score, length
+                best, last = score, new[-1]
         held += new  # after the loop: one place of the passage counts once
         if len(held) > MAX_MATCHES:
             break
-    return best, longest
+    return best, *_steps(last)
+
+
+def _steps(last: _Link | None) -> tuple[int, int]:
+    """Length and longest part in step of the chain that ends in a link."""
+    length = longest = run = 0
+    shift: int | None = None
+    while last is not None:
+        at, asked, _, last = last
+        run = run + 1 if at - asked == shift else 1
+        shift = at - asked
+        length += 1
+        longest = max(longest, run)
+    return length, longest

@@ -8,9 +8,8 @@ missing where a text has no word of the families' function words at all.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
-from sentinel._passage import passage
+from sentinel._passage import passage, read_once
 from sentinel.text import normalise
 
 NEAR = 8
@@ -43,9 +42,8 @@ _HARM = frozenset("harmful unsafe illegal unethical dangerous offensive misleadi
 _ALLOW = frozenset("perpetuate encourage promote facilitate violates violate against false guidelines policy".split())
 
 
-def _meet(words: tuple[str, ...], *families: frozenset[str]) -> bool:
+def _meet(words: tuple[str, ...], present: frozenset[str], *families: frozenset[str]) -> bool:
     """Whether one word of each family stands within `NEAR` words of the others. Linear in the text."""
-    present = frozenset(words)
     if any(family.isdisjoint(present) for family in families):
         return False
     last = [-10 * NEAR - i for i in range(len(families))]
@@ -60,7 +58,7 @@ def _meet(words: tuple[str, ...], *families: frozenset[str]) -> bool:
     return False
 
 
-@lru_cache(maxsize=8192)
+@read_once
 def instruction(text: str) -> float:
     """How far a text gives a model orders, in [0, 1]: the most telling of its wordings."""
     words = passage(text).words
@@ -70,22 +68,22 @@ def instruction(text: str) -> float:
     if not present & _ORDER:
         return 0.0
     score = 0.0
-    if _meet(words, _OVERRIDE, _BEFORE):
+    if _meet(words, present, _OVERRIDE, _BEFORE):
         score = 1.0
-    elif _meet(words, _WHEN, _ASKED, _SPEAK):
+    elif _meet(words, present, _WHEN, _ASKED, _SPEAK):
         score = 0.9
-    elif _meet(words, _MODEL, _ORDER, frozenset({"must", "should", "always", "never", "only", "please"})):
+    elif _meet(words, present, _MODEL, _ORDER, frozenset({"must", "should", "always", "never", "only", "please"})):
         score = 0.7
-    elif _meet(words, _READER, _ORDER, frozenset({"must", "always", "never", "instead", "only"})):
+    elif _meet(words, present, _READER, _ORDER, frozenset({"must", "always", "never", "instead", "only"})):
         score = 0.5
-    elif _meet(words, frozenset({"please", "always"}), _SPEAK):
+    elif _meet(words, present, frozenset({"please", "always"}), _SPEAK):
         score = 0.4
-    if score and _meet(words, _READER, _SPEAK):
+    if score and _meet(words, present, _READER, _SPEAK):
         score = min(1.0, score + 0.1)
     return score
 
 
-@lru_cache(maxsize=8192)
+@read_once
 def refusal(text: str) -> float:
     """How far a text speaks as a model that declines, in [0, 1]: the most telling of its wordings."""
     words = passage(text).words
@@ -93,15 +91,17 @@ def refusal(text: str) -> float:
     if not present & (_CANNOT | _SHORTAGE):
         return 0.0
     score = 0.0
-    if _meet(words, _SPEAKER, _CANNOT, _SPEECH):
+    if _meet(words, present, _SPEAKER, _CANNOT, _SPEECH):
         score = 0.8
         if present & (_HARM | _INFORMATION):
             score = 1.0
-    elif _meet(words, _SHORTAGE, _INFORMATION, _ENOUGH) and _meet(words, _CANNOT | _SHORTAGE, _SPEECH):
+    elif _meet(words, present, _SHORTAGE, _INFORMATION, _ENOUGH) and _meet(
+        words, present, _CANNOT | _SHORTAGE, _SPEECH
+    ):
         score = 0.8
-    elif _meet(words, _CANNOT, _SPEECH, _HARM) or _meet(words, _CANNOT, _ALLOW, _HARM):
+    elif _meet(words, present, _CANNOT, _SPEECH, _HARM) or _meet(words, present, _CANNOT, _ALLOW, _HARM):
         score = 0.7
-    elif _meet(words, _CANNOT, frozenset({"question", "request", "query", "prompt"}), _SPEECH | {"answered"}):
+    elif _meet(words, present, _CANNOT, frozenset({"question", "request", "query", "prompt"}), _SPEECH | {"answered"}):
         score = 0.6
     return score
 
@@ -112,7 +112,7 @@ _ASK = frozenset(
 )
 
 
-@lru_cache(maxsize=8192)
+@read_once
 def question_first(text: str) -> float:
     """1.0 if a text opens with a question and goes on with a statement: PoisonedRAG's S + I (arXiv 2402.07867).
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, wraps
+from sys import intern
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel.text import normalise
+from sentinel._memory import remembered
+from sentinel.text import normalise, words
 
 Codes = NDArray[np.uint32]
 """Words as 32-bit hashes, stable across processes, shape (n,)."""
 
 MAX_WORDS = 4_000
 """Words of a passage that are looked at: a megabyte of text costs no more than a long chapter."""
+MEGABYTES = 64.0
+"""What passages may take in memory: some 3,000 of 150 words with all that is read off them."""
 _CHARACTERS = 40_000
-_TOKEN = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)|([.!?。！？…]+(?=\s|$|[\"')\]”’])|\n)|[^\s]")
+_WORD = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
+_BETWEEN = re.compile(r"([.!?。！？…]+(?=\s|$|[\"')\]”’])|\n)|[^\s]")
+Value = TypeVar("Value")
 
 
-@lru_cache(maxsize=65_536)
 def code(word: str) -> int:
     """The 32-bit code of a normalised word."""
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
@@ -37,6 +44,8 @@ class Passage:
         bounds: Where sentences start, as word positions, and n at the end; (0,) for a text without words.
         asks: For each sentence, whether a question mark ends it.
         broken: Whether anything but space stands between a word and the one before it, shape (n,).
+        text_words: `sentinel.text.words` of the same text: the same object as `words` where both cut it alike.
+        known: What else was read off the text, by the reader's name; see `read_once`.
     """
 
     words: tuple[str, ...]
@@ -44,6 +53,8 @@ class Passage:
     bounds: tuple[int, ...]
     asks: tuple[bool, ...]
     broken: NDArray[np.bool_]
+    text_words: tuple[str, ...]
+    known: dict[str, object] = field(default_factory=dict, repr=False)
 
     @property
     def sentences(self) -> list[tuple[int, int]]:
@@ -51,33 +62,83 @@ class Passage:
         return list(zip(self.bounds, self.bounds[1:], strict=False))
 
 
-@lru_cache(maxsize=8192)
 def passage(text: str) -> Passage:
-    """Take a text apart, in linear time."""
-    found: list[str] = []
-    broken: list[bool] = []
-    bounds = [0]
-    asks: list[bool] = []
-    apart = False
-    for match in _TOKEN.finditer(normalise(text[:_CHARACTERS])):
-        word, end = match.groups()
-        if word is not None:
-            if len(found) == MAX_WORDS:
-                break
-            found.append(word)
-            broken.append(apart)
-            apart = False
-            continue
-        apart = True
-        if end is None:
-            continue
-        if bounds[-1] < len(found):
-            bounds.append(len(found))
-            asks.append(end[0] in "?？")
-        elif asks and end[0] in "?？":
-            asks[-1] = True
+    """Take a text apart, in linear time; the beginning of a long one."""
+    return _passage(text[:_CHARACTERS])
+
+
+@remembered(MEGABYTES, bytes_per_character=16.0, longest=_CHARACTERS)
+def _passage(text: str) -> Passage:
+    normal = normalise(text)
+    parts = _WORD.split(normal)
+    found = tuple(map(intern, parts[1 : 2 * MAX_WORDS : 2]))
+    # What stands before each word, and after the last one, or before the first that is not looked at.
+    cut = len(parts) > 2 * MAX_WORDS + 1
+    gaps = parts[0 : 2 * len(found) : 2]
+    kinds = [0 if gap == " " else _gap(gap, True) for gap in gaps]
+    kinds.append(_gap(parts[2 * len(found)], cut))
+    bounds, asks = [0], []
+    for at in range(1, len(kinds)):
+        if kinds[at] > _BROKEN:
+            bounds.append(at)
+            asks.append(kinds[at] == _ASKED)
     if bounds[-1] < len(found):
         bounds.append(len(found))
         asks.append(False)
-    codes = np.fromiter(map(code, found), dtype=np.uint32, count=len(found))
-    return Passage(tuple(found), codes, tuple(bounds), tuple(asks), np.array(broken, dtype=np.bool_))
+    whole = found
+    if cut or not normal.isascii():  # where the two ways of cutting may differ
+        whole = words(text)
+        found = whole if whole == found else found
+    broken = np.array(kinds[:-1], dtype=np.uint8) > 0
+    return Passage(found, codes_of(found), tuple(bounds), tuple(asks), broken, whole)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """`sentinel.text.words`, from the text's passage where that holds all of it."""
+    return passage(text).text_words if len(text) <= _CHARACTERS else words(text)
+
+
+_BROKEN, _ENDED, _ASKED = 1, 2, 3
+
+
+def _gap(gap: str, goes_on: bool) -> int:
+    """What stands between two words: nothing (0), something, a sentence's end, or the end of a question."""
+    return _known_gap(gap, goes_on) if len(gap) <= 4 else _read_gap(gap, goes_on)
+
+
+def _read_gap(gap: str, goes_on: bool) -> int:
+    if not gap or (gap.isspace() and "\n" not in gap):
+        return 0
+    # A mark that touches the next word ends no sentence.
+    ends = [end[0] for end in _BETWEEN.findall(gap + "a" if goes_on else gap) if end]
+    if not ends:
+        return _BROKEN
+    return _ASKED if "?" in ends or "？" in ends else _ENDED
+
+
+_known_gap = lru_cache(maxsize=1024)(_read_gap)
+
+
+def codes_of(found: tuple[str, ...]) -> Codes:
+    """The codes of words, shape (n,)."""
+    if not found:
+        return np.zeros(0, np.uint32)
+    encoded = "\n".join(found).encode("utf-8", "surrogatepass").split(b"\n")
+    return np.fromiter(map(zlib.crc32, encoded), dtype=np.uint32, count=len(found))
+
+
+def read_once(function: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Keep what a function reads off a text with the text's passage, to be forgotten together with it.
+
+    Only for functions that read no further than `passage` does.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def call(text: str) -> Value:
+        known = passage(text).known
+        if name not in known:
+            known[name] = function(text)
+        return cast(Value, known[name])
+
+    return call

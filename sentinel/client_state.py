@@ -10,6 +10,8 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +32,13 @@ from sentinel.observation import CLOSED, OPEN, Observation
 from sentinel.sketch import (
     BLOOM_BYTES,
     BOTTOM,
+    COSINES,
     COUNTER_BYTES,
-    cosine,
     counted,
     distinct,
-    in_bloom,
+    hash_in_bloom,
     in_counter,
-    jaccard,
+    set_jaccard,
 )
 
 VERSION = 2
@@ -55,6 +57,15 @@ NEAR = (0.1, 0.5)
 UNRELATED = 0.25
 
 _HEAD = struct.Struct("<B3x10dHH")
+
+
+class _Query(NamedTuple):
+    """One row of the table of last queries, in plain Python."""
+
+    time: float
+    words: frozenset[int]
+    sketch: int | None
+    form: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,28 @@ class ClientState:
     epoch: float = 0.0
     served: tuple[float, float] = (0.0, 0.0)
 
+    @cached_property
+    def _queries(self) -> list[_Query]:
+        # Read out of numpy once: four signals go through these few rows, and its scalars cost ten times as much.
+        table = self.queries
+        sketches = table["sketch"].tobytes()
+        width = len(sketches) // max(len(table), 1)
+        return [
+            _Query(
+                time,
+                frozenset(words[:size]),
+                int.from_bytes(sketches[i * width : (i + 1) * width], "little") if sketched else None,
+                form,
+            )
+            for i, (time, words, size, sketched, form) in enumerate(
+                zip(*(table[name].tolist() for name in ("time", "words", "size", "sketched", "form")), strict=True)
+            )
+        ]
+
+    @cached_property
+    def _rows(self) -> dict[int, int]:
+        return {key: row for row, key in enumerate(self.documents["key"].tolist())}
+
     def at(self, now: float) -> ClientState:
         """The state faded to a later time; time never runs backwards, and NaN stands still."""
         if not self.requests:
@@ -94,15 +127,17 @@ class ClientState:
             return self
         kept = 0.5 ** (passed / HALF_LIFE)
         documents = self.documents.copy()
-        for name in VALUES:
-            documents[name] *= kept
+        documents.view("<f4").reshape(len(documents), DOCUMENT.itemsize // 4)[:, -len(VALUES) :] *= (
+            kept  # all columns but the key
+        )
+        tracked = documents["count"] > 1e-3
         state = replace(
             self,
             time=now,
             requests=self.requests * kept,
             rates=tuple(r * math.exp(-passed / s) for r, s in zip(self.rates, RATE_SECONDS, strict=True)),
             walk=self.walk * 0.5 ** (passed / RECENT),
-            documents=documents[documents["count"] > 1e-3],
+            documents=documents if tracked.all() else documents[tracked],
         )
         epochs = int(min((now - self.epoch) // HALF_LIFE, 2))
         if not epochs:
@@ -123,15 +158,15 @@ class ClientState:
 
     def tracked(self, key: int) -> tuple[float, float, float]:
         """Hits, accumulated weight and run of one document; zeros if it is not tracked."""
-        found = np.flatnonzero(self.documents["key"] == key)
-        if not len(found):
+        place = self._rows.get(key)
+        if place is None:
             return 0.0, 0.0, 0.0
-        row = self.documents[found[0]]
-        return float(row["hits"]), float(row["weight"]), float(row["run"])
+        _, _, hits, weight, run = self.documents[place].item()
+        return hits, weight, run
 
     def totals(self, name: str, now: Observation) -> dict[int, float]:
         """A column of the table by document key, with a request's own documents added: "hits" or "weight"."""
-        found = {int(key): float(value) for key, value in zip(self.documents["key"], self.documents[name], strict=True)}
+        found: dict[int, float] = dict(zip(self._rows, self.documents[name].tolist(), strict=True))
         for hit in now.hits:
             found[hit.key] = found.get(hit.key, 0.0) + (1.0 if name == "hits" else hit.share or 0.0)
         return found
@@ -143,26 +178,32 @@ class ClientState:
         """
         number, total = len(totals), sum(totals.values())
         squares = sum(value * value for value in totals.values())
-        found = np.zeros(len(keys))
-        for i, key in enumerate(keys):
+        found = []
+        for key in keys:
             own, others = totals.get(key, 0.0), number - (key in totals)
             mean = (total - own) / others if others else 0.0
             variance = max(0.0, (squares - own * own) / others - mean * mean) if others else 0.0
-            found[i] = (own - mean) / math.sqrt(1.0 + variance)
-        return found
+            found.append((own - mean) / math.sqrt(1.0 + variance))
+        return np.array(found, dtype=np.float64)
 
     def lexical_repetition(self, now: Observation) -> float | None:
         """Largest Jaccard similarity of content words to a recent query's, halved by every `RECENT` seconds."""
         if not len(self.queries) or not len(now.words):
             return None
-        return max(jaccard(now.words, row["words"][: row["size"]]) * self._recency(row) for row in self.queries)
+        words = frozenset(now.words.tolist())
+        return max(set_jaccard(words, row.words) * self._recency(row) for row in self._queries)
 
     def semantic_repetition(self, now: Observation) -> float | None:
         """Largest cosine similarity to a recent query, halved by every `RECENT` seconds; at least 0."""
-        past = [row for row in self.queries if row["sketched"]]
-        if not past or now.sketch is None:
+        if now.sketch is None:
             return None
-        return max(0.0, *(cosine(now.sketch, row["sketch"].tobytes()) * self._recency(row) for row in past))
+        own = int.from_bytes(now.sketch, "little")
+        past = [
+            COSINES[(own ^ row.sketch).bit_count()] * self._recency(row)
+            for row in self._queries
+            if row.sketch is not None
+        ]
+        return max(0.0, *past) if past else None
 
     def series(self, now: Observation) -> float | None:
         """Log-likelihood ratio, interrogation against reading up, over the last queries and this one.
@@ -177,16 +218,19 @@ class ClientState:
         if now.yes_no is None:
             return None
         total = CLOSED if now.yes_no else OPEN
-        for row in self.queries:
-            if row["form"]:
-                near = cosine(now.sketch, row["sketch"].tobytes()) if row["sketched"] and now.sketch else 0.0
+        own = int.from_bytes(now.sketch, "little") if now.sketch else None
+        for row in self._queries:
+            if row.form:
+                near = 0.0
+                if own is not None and row.sketch is not None:
+                    near = COSINES[(own ^ row.sketch).bit_count()]
                 related = min(1.0, max(0.0, (near - NEAR[0]) / (NEAR[1] - NEAR[0])))
                 weight = (UNRELATED + (1.0 - UNRELATED) * related) * self._recency(row)
-                total += weight * (CLOSED if row["form"] == CLOSED_FORM else OPEN)
+                total += weight * (CLOSED if row.form == CLOSED_FORM else OPEN)
         return max(total, RUN_BOUNDS[0])
 
-    def _recency(self, row: np.void) -> float:
-        return float(0.5 ** (max(0.0, self.time - float(row["time"])) / RECENT))
+    def _recency(self, row: _Query) -> float:
+        return float(0.5 ** (max(0.0, self.time - row.time) / RECENT))
 
     def step(self, observation: Observation) -> float:
         """How far a request walks outwards, in [0, 1]: words learned from what was served last, to reach new documents.
@@ -196,10 +240,11 @@ class ClientState:
         """
         if not len(self.queries) or not len(observation.words) or not observation.hits:
             return 0.0
-        asked = np.unique(np.concatenate([row["words"][: row["size"]] for row in self.queries]))
-        learned = in_bloom(observation.words, self.served_words) & ~np.isin(observation.words, asked)
+        asked: frozenset[int] = frozenset().union(*(row.words for row in self._queries))
+        words = observation.words.tolist()
+        learned = sum(word not in asked and hash_in_bloom(word, self.served_words) for word in words)
         new = sum(not self.was_served(hit.key) for hit in observation.hits)
-        return float(learned.mean()) * new / len(observation.hits)
+        return learned / len(words) * new / len(observation.hits)
 
     def after(self, observation: Observation, now: float) -> ClientState:
         """The state with one request added."""
@@ -243,6 +288,10 @@ class ClientState:
         Raises:
             DataError: Another version, or bytes that `dump` did not write.
         """
+        return _parsed(raw)
+
+    @classmethod
+    def _read(cls, raw: bytes) -> ClientState:
         if not raw or raw[0] != VERSION:
             raise DataError(f"a client state of version {raw[0] if raw else None}; this version reads {VERSION}")
         try:
@@ -266,3 +315,9 @@ class ClientState:
             time, requests, tuple(rest[:3]), rest[3], table, last, parts[0], (parts[1], parts[2]), rest[4],
             (rest[5], rest[6]),
         )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _parsed(raw: bytes) -> ClientState:
+    """`ClientState.parse`; a request reads the same bytes twice, to be measured and to be added to. A megabyte."""
+    return ClientState._read(raw)

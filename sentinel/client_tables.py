@@ -37,23 +37,24 @@ def with_documents(documents: NDArray[np.void], observation: Observation) -> NDA
     gets in; what signals read (hits, weight, run) starts at nothing, so that nobody inherits suspicion. Documents
     that match the question's content and rank high count fully, others a quarter: they are the first to go.
     """
-    table = np.zeros(min(DOCUMENTS, len(documents) + len(observation.hits)), DOCUMENT)
     size = len(documents)
+    table = np.zeros(min(DOCUMENTS, size + len(observation.hits)), DOCUMENT)
     table[:size] = documents
+    rows: dict[int, int] = {key: row for row, key in enumerate(documents["key"].tolist())}
+    keys, counts, hits, weights, runs = (table[name] for name in ("key", *VALUES))
     for hit in observation.hits:
-        found = np.flatnonzero(table["key"][:size] == hit.key)
-        if len(found):
-            i = int(found[0])
-        elif size < len(table):
+        i = rows.get(hit.key, -1)
+        if i < 0 and size < len(table):
             i, size = size, size + 1
-            table[i] = (hit.key, 0, 0, 0, 0)
-        else:
-            i = int(table["count"].argmin())
-            table[i] = (hit.key, table["count"][i], 0, 0, 0)
+        elif i < 0:
+            i = int(counts.argmin())
+            del rows[int(keys[i])]
+            hits[i] = weights[i] = runs[i] = 0.0
+        rows[hit.key] = i
+        keys[i] = hit.key
         share = hit.share or 0.0
-        row = table[i]
-        row["count"] += 1.0 if hit.rank < MAX_RANK and share >= MIN_SHARE else 0.25
-        row["hits"] += 1.0
-        row["weight"] += share
-        row["run"] = min(max(float(row["run"]) + hit.run_evidence(observation.yes_no), RUN_BOUNDS[0]), RUN_BOUNDS[1])
+        counts[i] += 1.0 if hit.rank < MAX_RANK and share >= MIN_SHARE else 0.25
+        hits[i] += 1.0
+        weights[i] += share
+        runs[i] = min(max(float(runs[i]) + hit.run_evidence(observation.yes_no), RUN_BOUNDS[0]), RUN_BOUNDS[1])
     return table[:size]

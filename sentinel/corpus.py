@@ -7,6 +7,7 @@ vectors estimates both with an error of deviation / sqrt(sample), whatever the s
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -81,6 +82,19 @@ class CorpusProfile:
     def dimension(self) -> int:
         """Length d of a vector; 0 without vectors."""
         return int(self.sample.shape[1])
+
+    @cached_property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of a SHA-256 over everything that a signal can read off the profile."""
+        total = hashlib.sha256(f"{self.documents}\0{self.fingerprint}\0{self.sample.shape}\0".encode())
+        total.update(np.ascontiguousarray(self.sample))
+        if self.text is not None:
+            total.update(f"\0text {self.text.documents}\0".encode())
+            total.update(np.ascontiguousarray(self.text.counts))
+        if self.records is not None:
+            total.update(f"\0records {len(self.records.ids)}\0".encode())
+            total.update(self.records.rows.tobytes())
+        return total.hexdigest()[:16]
 
     def similarity_moments(self, query: Vector) -> tuple[float, float]:
         """Mean and standard deviation of the query's cosine similarity to the corpus.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,12 +10,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sentinel._overlap import Laid, stretches
+from sentinel._passage import Passage, codes_of, passage, words_of
 from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
-from sentinel.observation import Observation, observe
+from sentinel.observation import Asked, Observation, observe, read_query
 from sentinel.sketch import document_key
 from sentinel.text import RunFinder, words
 from sentinel.vocabulary import Candidate, Request, Vector
+
+_OF_THE_QUERY = ("query_words", "query_passage", "runs", "asked")
+"""What is derived from the query alone, and so is the same whatever the candidates."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class Evidence:
     history: ClientState | None = None
 
     def with_candidates(self, candidates: Sequence[Candidate]) -> Evidence:
-        """The same request over other candidates (a fresh view; nothing derived is carried over)."""
-        return replace(self, candidates=tuple(candidates))
+        """The same request over other candidates: a fresh view, of which only what the query tells is known."""
+        other = replace(self, candidates=tuple(candidates))
+        other.__dict__.update({name: self.__dict__[name] for name in _OF_THE_QUERY if name in self.__dict__})
+        return other
 
     def keep(self, positions: Sequence[int]) -> Evidence:
         """The same request over the candidates at `positions` (`Candidate.position`), order kept."""
@@ -63,6 +71,60 @@ class Evidence:
         return words(self.request.query)
 
     @cached_property
+    def query_passage(self) -> Passage:
+        """The query, taken apart as passages are."""
+        return passage(self.request.query)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What the query alone adds to its client's history."""
+        return read_query(self.request.query, self.query_words, self.query_vector, getattr(self.corpus, "idf", None))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The text of each candidate."""
+        return tuple([c.document.page_content for c in self.candidates])
+
+    @cached_property
+    def passages(self) -> tuple[Passage, ...]:
+        """Each candidate, taken apart."""
+        return tuple(map(passage, self.texts))
+
+    @cached_property
+    def candidate_words(self) -> tuple[tuple[str, ...], ...]:
+        """The normalised words of each candidate."""
+        return tuple(map(words_of, self.texts))
+
+    @cached_property
+    def places(self) -> list[list[int]]:
+        """For each candidate where in `candidate_words` words of the query may stand (see `Laid.places`)."""
+        codes = [
+            read.codes if read.words is found else codes_of(found)
+            for read, found in zip(self.passages, self.candidate_words, strict=True)
+        ]
+        return Laid(self.candidate_words, codes).places(self.query_words)
+
+    @cached_property
+    def passage_places(self) -> list[list[int]]:
+        """The same in the words of `passages`, for the words of `query_passage`."""
+        same = all(read.words is found for read, found in zip(self.passages, self.candidate_words, strict=True))
+        if same and self.query_passage.words == self.query_words:
+            return self.places
+        return Laid([p.words for p in self.passages], [p.codes for p in self.passages]).places(self.query_passage.words)
+
+    @cached_property
+    def shared_words(self) -> tuple[frozenset[str], ...]:
+        """Which of the query's words stand in each candidate, and some others."""
+        return _picked(self.candidate_words, self.places)
+
+    @cached_property
+    def shared_passage_words(self) -> tuple[frozenset[str], ...]:
+        """The same in the words of `passages`, for the words of `query_passage`."""
+        if self.passage_places is self.places:
+            return self.shared_words
+        return _picked([p.words for p in self.passages], self.passage_places)
+
+    @cached_property
     def runs(self) -> RunFinder:
         """Finds runs of the query's words in any text."""
         return RunFinder(self.query_words)
@@ -70,12 +132,33 @@ class Evidence:
     @cached_property
     def run_lengths(self) -> tuple[int, ...]:
         """The longest run of the query's words in each candidate, in words."""
-        return tuple(self.runs.longest(text) for text in self.candidate_words)
+        longest, found = self.runs.longest, []
+        for text, places in zip(self.candidate_words, self.places, strict=True):
+            best = 0
+            for start, end in stretches(places):
+                if end - start <= best:
+                    break  # what follows is no longer
+                best = max(best, longest(text[start:end]))
+            found.append(best)
+        return tuple(found)
 
-    @cached_property
-    def candidate_words(self) -> tuple[tuple[str, ...], ...]:
-        """The normalised words of each candidate."""
-        return tuple(words(c.text) for c in self.candidates)
+    def shared_trigrams(self, wanted: frozenset[tuple[str, ...]]) -> tuple[int, ...]:
+        """How many of the query's distinct word 3-grams stand in each candidate.
+
+        Args:
+            wanted: The query's 3-grams: `word_ngrams(request.query, 3)`.
+        """
+        found = []
+        for text, places, run in zip(self.candidate_words, self.places, self.run_lengths, strict=True):
+            held: set[tuple[str, ...]] = set()
+            if run >= 3:  # else no three words in a row are the query's
+                for start, end in stretches(places):
+                    if end - start < 3:
+                        break
+                    part = text[start:end]
+                    held.update(zip(part, part[1:], part[2:], strict=False))
+            found.append(len(held & wanted))
+        return tuple(found)
 
     @cached_property
     def similarities(self) -> NDArray[np.float64]:
@@ -85,7 +168,7 @@ class Evidence:
         """
         values = np.full(len(self.candidates), np.nan)
         for i, candidate in enumerate(self.candidates):
-            if candidate.similarity is not None and np.isfinite(candidate.similarity):
+            if candidate.similarity is not None and math.isfinite(candidate.similarity):
                 values[i] = candidate.similarity
             elif (
                 self.query_vector is not None
@@ -116,23 +199,18 @@ class Evidence:
         values = self.similarities
         if not len(values) or bool(np.isnan(values).any()):
             return tuple(range(len(self.candidates)))
-        return tuple(int(i) for i in np.argsort(-values, kind="stable"))
+        return tuple(np.argsort(-values, kind="stable").tolist())
 
     @cached_property
     def observation(self) -> Observation:
         """What this request adds to its client's history, over all candidates (see `Observation.served`)."""
-        return observe(
-            self.request.query,
-            self.query_words,
-            self.query_vector,
-            [c.text for c in self.candidates],
-            self.candidate_words,
-            self.ranking,
-            self.request.k,
-            getattr(self.corpus, "idf", None),
-        )
+        return observe(self.asked, self.texts, self.candidate_keys, self.shared_words, self.ranking, self.request.k)
 
     @cached_property
     def candidate_keys(self) -> tuple[int, ...]:
         """The history key of each candidate."""
-        return tuple(document_key(c.text) for c in self.candidates)
+        return tuple(map(document_key, self.texts))
+
+
+def _picked(texts: Sequence[tuple[str, ...]], places: Sequence[list[int]]) -> tuple[frozenset[str], ...]:
+    return tuple([frozenset([text[i] for i in at]) for text, at in zip(texts, places, strict=True)])

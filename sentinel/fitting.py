@@ -27,8 +27,15 @@ KNEE = 1.2
 CANDIDATE_KNEE = 0.3
 """The same for candidates, of which only the half that is usual says nothing: a planted text that avoids every wording
 of its kind stands out a little in several ways, in none by much."""
-FAR_OUT = frozenset({"gibberish", "scan_score"})
-"""Signals of candidates that speak at the far end only: how grammatical usual texts are is a matter of genre."""
+FAR_OUT: Mapping[str, float] = {
+    "answer_cluster": 0.8,
+    "gibberish": KNEE,
+    "question_echo": KNEE,
+    "scan_score": KNEE,
+    "self_repetition": KNEE,
+}
+"""Signals of candidates that speak at the far end only, with their knees: how grammatical usual texts are, and how much
+of a question they repeat, is a matter of genre, and what is usual there would drown what a style betrays."""
 CAP = 4.0
 """Decades before the knee at which a curve ends: a few hundred benign requests say nothing of one in 10,000."""
 TAIL = 0.05
@@ -50,6 +57,9 @@ MECHANISMS: Mapping[str, str] = {
     "extraction_wording": "wording",
     "injection_wording": "wording",
     "closed_series": "series",
+    "document_concentration": "one document",
+    "weight_in_document": "one document",
+    "yes_no_run": "one document",
     "question_echo": "echo",
     "question_tailoring": "tailoring",
     "answer_cluster": "agreement",
@@ -57,6 +67,8 @@ MECHANISMS: Mapping[str, str] = {
     "instruction_text": "orders",
     "refusal_text": "refusal",
     "plain_prose": "prose",
+    "puffery": "puffery",
+    "self_repetition": "repetition",
     "text_brevity": "brevity",
     "scan_score": "scan",
     "ingestion_burst": "ingestion",
@@ -186,7 +198,7 @@ def fit(
         benign = ~labels & np.isfinite(table[:, column])
         # A feature seen in a handful of benign examples only has no tail to speak of.
         if benign.sum() >= MIN_EXAMPLES:
-            least = KNEE if name in FAR_OUT else knee
+            least = max(knee, FAR_OUT.get(name, 0.0))
             curves[name] = curve(table[benign, column], weights[benign], least, mechanism(name))
     if not curves:
         raise DataError("none of the features was measured often enough to be fitted")

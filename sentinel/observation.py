@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel.sketch import BLOOM_BYTES, bloom, bottom, document_key, hashes, project
+from sentinel._memory import remembered
+from sentinel._passage import words_of
+from sentinel.sketch import BLOOM_BYTES, bloom, bottom, hashes, project
 from sentinel.vocabulary import Vector
 from sentinel.wording import content_words, yes_no_form
 
@@ -72,29 +74,39 @@ class Observation:
 
     def served(self, first: int) -> Observation:
         """The observation of what the base would have served: its first few documents."""
-        return replace(self, hits=tuple(h for h in self.hits if h.rank < min(first, MAX_HITS)))
+        first = min(first, MAX_HITS)
+        hits = tuple([hit for hit in self.hits if hit.rank < first])
+        return Observation(self.words, self.sketch, self.yes_no, hits, self.served_words)
 
 
-def observe(
-    query: str,
-    query_words: Sequence[str],
-    vector: Vector | None,
-    texts: Sequence[str],
-    text_words: Sequence[Sequence[str]],
-    order: Sequence[int],
-    served: int,
-    idf: Callable[[str], float | None] | None,
-) -> Observation:
-    """Observe one request.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query alone adds to its client's history, and what its documents are weighed by.
+
+    Attributes:
+        words: Bottom-k hashes of its content words, sorted.
+        sketch: See `Observation`.
+        yes_no: See `Observation`.
+        weights: Weight of each content word.
+        total: Their sum.
+    """
+
+    words: NDArray[np.uint32]
+    sketch: bytes | None
+    yes_no: bool | None
+    weights: dict[str, float]
+    total: float
+
+
+def read_query(
+    query: str, query_words: Sequence[str], vector: Vector | None, idf: Callable[[str], float | None] | None
+) -> Asked:
+    """Read a query once for both stages of its request.
 
     Args:
         query: The text as the client wrote it.
         query_words: Its normalised words.
         vector: Its unit vector, if known.
-        texts: The candidates' texts.
-        text_words: The candidates' normalised words.
-        order: Indices of the candidates, best first.
-        served: How many of them the base would have served.
         idf: Weight of a word in the corpus; None, or None for a word, weighs a word by the logarithm of its length.
     """
     content = content_words(query_words)[:MAX_WORDS]
@@ -103,23 +115,53 @@ def observe(
         weights = {w: max(0.0, value) for w, value in known.items() if value is not None}
     else:
         weights = {w: math.log2(1 + len(w)) for w in content}
-    total = sum(weights.values())
-    hits: dict[int, Hit] = {}
-    held: set[str] = set()
-    for i in order:
-        key = document_key(texts[i])
-        if key in hits:
-            continue  # a copy is no second document
-        here = set(text_words[i])
-        share = sum(weight for word, weight in weights.items() if word in here) / total if total > 0 else None
-        hits[key] = Hit(key, share, len(hits))
-        if len(hits) <= min(served, MAX_HITS):
-            held.update(content_words(text_words[i][:MAX_WORDS]))
     usable = vector is not None and vector.ndim == 1 and vector.size and bool(np.isfinite(vector).all())
-    return Observation(
+    return Asked(
         bottom(hashes(content)),
         project(vector) if usable and vector is not None else None,
         yes_no_form(query),
-        tuple(hits.values()),
-        bloom(hashes(held)) if held else bytes(BLOOM_BYTES),
+        weights,
+        sum(weights.values()),
+    )
+
+
+@remembered(8, bytes_per_character=1.0)
+def content_filter(text: str) -> int:
+    """The bits of a Bloom filter over a document's first content words, as a number."""
+    held = content_words(words_of(text)[:MAX_WORDS])
+    return int.from_bytes(bloom(hashes(held)), "little") if held else 0
+
+
+def observe(
+    asked: Asked,
+    texts: Sequence[str],
+    keys: Sequence[int],
+    shared: Sequence[Container[str]],
+    order: Sequence[int],
+    served: int,
+) -> Observation:
+    """Observe one request.
+
+    Args:
+        asked: What its query says.
+        texts: The candidates' texts.
+        keys: Their history keys.
+        shared: For each candidate which of the query's words stand in it.
+        order: Indices of the candidates, best first.
+        served: How many of them the base would have served.
+    """
+    weights, total = asked.weights, asked.total
+    hits: dict[int, Hit] = {}
+    filters = 0
+    for i in order:
+        key = keys[i]
+        if key in hits:
+            continue  # a copy is no second document
+        here = shared[i]
+        share = sum([weight for word, weight in weights.items() if word in here]) / total if total > 0 else None
+        hits[key] = Hit(key, share, len(hits))
+        if len(hits) <= min(served, MAX_HITS):
+            filters |= content_filter(texts[i])
+    return Observation(
+        asked.words, asked.sketch, asked.yes_no, tuple(hits.values()), filters.to_bytes(BLOOM_BYTES, "little")
     )

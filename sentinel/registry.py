@@ -50,19 +50,21 @@ class Registry(Generic[T]):
         kind: For messages: "signal", "defense", "policy", "attack".
         package: The dotted name of the package that holds the modules.
         base: The class that every component derives from.
+        without: Sub-packages that hold no components; their modules are not imported.
     """
 
-    def __init__(self, kind: str, package: str, base: type[T]) -> None:
+    def __init__(self, kind: str, package: str, base: type[T], without: frozenset[str] = frozenset()) -> None:
         self.kind = kind
         self.package = package
         self.base = base
+        self.without = tuple(f"{package}.{name}." for name in sorted(without))
 
     @cached_property
     def _classes(self) -> dict[str, type[T]]:
         found: dict[str, type[T]] = {}
         root = importlib.import_module(self.package)
         for info in pkgutil.walk_packages(root.__path__, f"{self.package}."):
-            if any(part.startswith("_") for part in info.name.split(".")):
+            if any(part.startswith("_") for part in info.name.split(".")) or info.name.startswith(self.without):
                 continue
             module = importlib.import_module(info.name)
             for value in vars(module).values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sentinel.corpus import CorpusProfile
 from sentinel.evidence import Evidence
 from sentinel.manifest import Stage
-from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, candidate_values, request_features, shipped_models
+from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, request_features, shipped_models
 from sentinel.profile import Reason, RiskProfile
 from sentinel.signals import SIGNALS, Measurement, Signal
 from sentinel.vocabulary import Threat
@@ -38,8 +39,8 @@ class Sentinel:
     ) -> None:
         if signals is None:
             signals = [SIGNALS.get(name)() for name in SIGNALS.names()]
-        self._early = [s for s in signals if s.manifest.stage is Stage.QUERY]
-        self._late = [s for s in signals if s.manifest.stage is not Stage.QUERY]
+        self._early = [(s.manifest.name, s) for s in signals if s.manifest.stage is Stage.QUERY]
+        self._late = [(s.manifest.name, s) for s in signals if s.manifest.stage is not Stage.QUERY]
         self._by_name = {s.manifest.name: s for s in signals}
         self.models = shipped_models() if models is None else models
         self.corpus = corpus
@@ -52,13 +53,13 @@ class Sentinel:
         """Measure what the candidates add, on top of the query stage's profile."""
         return self._sense(evidence, self._late, before)
 
-    def _sense(self, evidence: Evidence, signals: Sequence[Signal], before: RiskProfile) -> RiskProfile:
+    def _sense(self, evidence: Evidence, signals: Sequence[tuple[str, Signal]], before: RiskProfile) -> RiskProfile:
         measured: dict[str, Measurement] = dict(before.signals)
         failed: dict[str, str] = dict(before.failed)
-        for signal in signals:
-            name = signal.manifest.name
+        count = len(evidence.candidates)
+        for name, signal in signals:
             try:
-                measured[name] = _checked(signal, signal.measure(evidence), len(evidence.candidates))
+                measured[name] = _checked(signal, signal.measure(evidence), count)
             except Exception as error:  # a signal that fails is missing, visibly; it never takes a request down
                 measured[name] = None
                 failed[name] = type(error).__name__
@@ -66,22 +67,20 @@ class Sentinel:
         reasons: list[Reason] = []
         suspicion: dict[Threat, NDArray[np.float64]] = {}
         for threat, model in self.models.candidate.items() if evidence.candidates else ():
-            table = candidate_values(model.features, measured, len(evidence.candidates))
-            if np.isnan(table).all():
+            contributed = model.candidate_shares(measured, features, count)
+            if contributed is None:
                 continue
-            contributed = model.contributions(table)
             odds = model.bias + contributed.sum(axis=1)
             worst = int(np.argmax(odds))
             suspicion[threat] = 1.0 / (1.0 + np.exp(-odds))
             features[threat.value + SUSPECT] = float(odds[worst])
-            reasons += self._reasons(threat, model, contributed[worst], measured, evidence)
+            reasons += self._reasons(threat, model, contributed[worst].tolist(), measured, evidence)
         probabilities: dict[Threat, float] = {}
         for threat, model in self.models.request.items():
-            values = np.array([features.get(name, np.nan) for name in model.features])
-            if np.isnan(values).all():
+            shares = model.shares(features)
+            if shares is None:
                 continue  # nothing of it was measured: not evaluated, which is not "clean"
-            shares = model.contributions(values)
-            probabilities[threat] = float(1.0 / (1.0 + np.exp(-(model.bias + shares.sum()))))
+            probabilities[threat] = float(1.0 / (1.0 + np.exp(-(model.bias + np.array(shares).sum()))))
             reasons += self._reasons(threat, model, shares, measured, evidence)
         reasons.sort(key=lambda reason: -reason.weight)
         return RiskProfile(measured, probabilities, suspicion, tuple(reasons), failed)
@@ -90,15 +89,15 @@ class Sentinel:
         self,
         threat: Threat,
         model: SurpriseModel,
-        contributed: NDArray[np.float64],
+        contributed: Sequence[float],
         measured: Mapping[str, Measurement],
         evidence: Evidence,
     ) -> list[Reason]:
         weights: dict[str, float] = {}
-        for feature, weight in zip(model.features, contributed.tolist(), strict=True):
+        for feature, weight in zip(model.features, contributed, strict=True):
             if weight >= REASON_WEIGHT:
                 name = feature.partition(":")[0]
-                weights[name] = weights.get(name, 0.0) + float(weight)
+                weights[name] = weights.get(name, 0.0) + weight
         return [
             Reason(threat, name, weight, _in_words(self._by_name[name], evidence, measured[name]))
             for name, weight in weights.items()
@@ -118,8 +117,12 @@ def _checked(signal: Signal, value: Measurement, candidates: int) -> Measurement
     if value is None:
         return None
     if signal.manifest.per_candidate:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.array(value, dtype=np.float64)  # a copy: signals may share what they hand out
         if array.shape != (candidates,):
             raise ValueError(f"{signal.manifest.name} gave shape {array.shape} for {candidates} candidates")
-        return np.where(np.isfinite(array), array, np.nan)
+        if not all(map(math.isfinite, array.tolist())):
+            array[~np.isfinite(array)] = np.nan
+        return array
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     return float(value) if np.isfinite(value) else None

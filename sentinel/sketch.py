@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sentinel._memory import remembered
 from sentinel.vocabulary import Vector
 
 BOTTOM = 24
@@ -25,6 +26,7 @@ COUNTER_BYTES = 256
 Hashes = NDArray[np.uint32]
 
 
+@remembered(8, bytes_per_character=1.0)
 def document_key(text: str) -> int:
     """64-bit key of a document: its text, whatever its source or id claims."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
@@ -32,9 +34,9 @@ def document_key(text: str) -> int:
 
 def hashes(found: Iterable[str]) -> Hashes:
     """Distinct 32-bit hashes of words, sorted."""
-    raw = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in set(found)]
-    mixed = np.array(raw, dtype=np.uint64) * np.uint64(2_654_435_761) % np.uint64(2**32)
-    return np.unique(mixed.astype(np.uint32))
+    # In plain numbers: sets of a few dozen words, for which numpy's set operations cost ten times as much.
+    mixed = {zlib.crc32(word.encode("utf-8", "surrogatepass")) * 2_654_435_761 & 0xFFFFFFFF for word in found}
+    return np.array(sorted(mixed), dtype=np.uint32)
 
 
 def bottom(found: Hashes) -> Hashes:
@@ -48,15 +50,19 @@ def jaccard(left: Hashes, right: Hashes) -> float:
     The smallest hashes of the union are a uniform sample of it; the share of them that stands in both sketches is an
     unbiased estimate (Broder 1997). Two empty sets resemble nothing: 0.
     """
-    # Sets of a few dozen numbers: numpy's set operations cost ten times as much as Python's.
-    one, other = set(left.tolist()), set(right.tolist())
-    union = one | other
-    if not union:
+    return set_jaccard(frozenset(left.tolist()), frozenset(right.tolist()))
+
+
+def set_jaccard(one: frozenset[int], other: frozenset[int]) -> float:
+    """`jaccard` of sketches that are sets already."""
+    both = one & other
+    size = len(one) + len(other) - len(both)
+    if not size:
         return 0.0
-    if BOTTOM not in (len(left), len(right)):
-        return len(one & other) / len(union)
-    sample = sorted(union)[:BOTTOM]
-    return sum(h in one and h in other for h in sample) / len(sample)
+    if BOTTOM not in (len(one), len(other)) or not both:
+        return len(both) / size
+    sample = sorted(one | other)[:BOTTOM]
+    return sum(h in both for h in sample) / len(sample)
 
 
 @lru_cache(maxsize=4)
@@ -72,9 +78,11 @@ def project(vector: Vector) -> bytes:
 
 def cosine(left: bytes, right: bytes) -> float:
     """Cosine similarity of two vectors from their sketches; the error is about 0.1 at 256 bits."""
-    a, b = (np.frombuffer(side, dtype=np.uint8) for side in (left, right))
-    apart = int(np.unpackbits(a ^ b).sum())
-    return math.cos(math.pi * apart / SKETCH_BITS)
+    return COSINES[(int.from_bytes(left, "little") ^ int.from_bytes(right, "little")).bit_count()]
+
+
+COSINES = tuple(math.cos(math.pi * apart / SKETCH_BITS) for apart in range(SKETCH_BITS + 1))
+"""Cosine by the number of signs that differ."""
 
 
 def _places(found: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -92,10 +100,14 @@ def bloom(found: Hashes) -> bytes:
 
 def in_bloom(found: Hashes, filter_: bytes) -> NDArray[np.bool_]:
     """For each hash whether it (probably) stands in the filter."""
-    bits = np.unpackbits(np.frombuffer(filter_, dtype=np.uint8)).astype(bool)
-    first, second = _places(found)
-    present: NDArray[np.bool_] = bits[first] & bits[second]
-    return present
+    return np.array([hash_in_bloom(h, filter_) for h in found.tolist()], dtype=np.bool_)
+
+
+def hash_in_bloom(found: int, filter_: bytes) -> bool:
+    """Whether one hash (probably) stands in the filter."""
+    bits = BLOOM_BYTES * 8
+    first, second = found % bits, found // bits % bits
+    return bool(filter_[first >> 3] & 0x80 >> (first & 7) and filter_[second >> 3] & 0x80 >> (second & 7))
 
 
 def counted(keys: Iterable[int], bitmap: bytes) -> bytes:

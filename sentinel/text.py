@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from collections.abc import Sequence
+from functools import lru_cache
+from sys import intern
+
+from sentinel._memory import remembered
 
 MAX_TEXT_CHARACTERS = 200_000
 """Text beyond this is not looked at: no passage is that long, and work per request stays bounded."""
-
-CACHED_CHARACTERS = 20_000
-"""Longer texts are worked on anew each time: passages are shorter, and megabytes of queries must not stay in memory."""
 
 # Vowel signs and the like (Devanagari, Thai, Arabic, ...) are marks to Unicode and part of the word to a reader.
 _MARK = "".join(map(chr, (c for c in range(0x483, 0x1B00) if unicodedata.category(chr(c))[0] == "M")))
@@ -33,32 +32,10 @@ _CONFUSABLE = str.maketrans(
     "aeopcyxijshdqwkAEOPCYXIJSHBKMTHDQWoaviptuk" + "ABEZHIKMNOPTYX",
 )
 _LOOK_ALIKES = frozenset(map(chr, _CONFUSABLE))
-_APOSTROPHE = str.maketrans("’ʼ", "''")
 _IGNORABLE = frozenset(
     # Default-ignorable code points that are letters or marks: Unicode, DerivedCoreProperties.
     map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10), 0xFFA0))
 ) | frozenset(map(chr, range(0xE0100, 0xE01F0)))
-
-
-Cached = TypeVar("Cached")
-Rest = ParamSpec("Rest")
-
-
-def remembered(
-    size: int,
-) -> Callable[[Callable[Concatenate[str, Rest], Cached]], Callable[Concatenate[str, Rest], Cached]]:
-    """Cache a function of a text, least recently used first out; texts above `CACHED_CHARACTERS` are not kept."""
-
-    def decorate(function: Callable[Concatenate[str, Rest], Cached]) -> Callable[Concatenate[str, Rest], Cached]:
-        cached = cast(Callable[Concatenate[str, Rest], Cached], lru_cache(maxsize=size)(function))
-
-        @wraps(function)
-        def call(text: str, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Cached:
-            return (cached if len(text) <= CACHED_CHARACTERS else function)(text, *args, **kwargs)
-
-        return call
-
-    return decorate
 
 
 def _unmasked(text: str) -> str:
@@ -77,17 +54,20 @@ def _unmasked(text: str) -> str:
     return _WORD.sub(turn, text)
 
 
-def _visible(text: str) -> str:
+@lru_cache(maxsize=4096)
+def _invisible(character: str) -> bool:
     # Line and page breaks are control characters too, but they part words.
-    hidden = {
-        ord(c): None
-        for c in set(text)
-        if not c.isspace() and (unicodedata.category(c) in ("Cf", "Cc") or c in _IGNORABLE)
-    }
+    return not character.isspace() and (unicodedata.category(character) in ("Cf", "Cc") or character in _IGNORABLE)
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = {ord(c): None for c in filter(_invisible, set(text))}
     return text.translate(hidden) if hidden else text
 
 
-@remembered(8192)
+@remembered(4)
 def normalise(text: str) -> str:
     """Bring text to one form: NFKC, no invisible characters, mixed-script look-alikes undone, case folded.
 
@@ -98,7 +78,7 @@ def normalise(text: str) -> str:
     if text.isascii():
         return text.casefold()
     for _ in range(4):  # case folding can take letters apart again: a second round settles, almost always at once
-        composed = unicodedata.normalize("NFKC", text).translate(_APOSTROPHE)
+        composed = unicodedata.normalize("NFKC", text).replace("’", "'").replace("ʼ", "'")
         if not _LOOK_ALIKES.isdisjoint(composed):
             composed = _unmasked(composed)
         composed = _ACCENT.sub("", composed)  # what composes with nothing was heaped up to hide the word
@@ -109,17 +89,17 @@ def normalise(text: str) -> str:
     return text
 
 
-@remembered(8192)
+@remembered(32, bytes_per_character=12.0)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text after normalisation, in order; in Chinese and Japanese, its characters."""
     text = normalise(text)
+    # One object for all occurrences of a word: a word costs a pointer, and finding it in a table no comparison.
     if text.isascii():
-        return tuple(_WORD.findall(text))
+        return tuple(map(intern, _WORD.findall(text)))
     text = _UNSPACED.sub(r" \1 ", text)
-    return tuple((_MARKED_WORD if _HAS_MARK.search(text) else _WORD).findall(text))
+    return tuple(map(intern, (_MARKED_WORD if _HAS_MARK.search(text) else _WORD).findall(text)))
 
 
-@remembered(8192)
 def word_ngrams(text: str, n: int) -> frozenset[tuple[str, ...]]:
     """The distinct runs of `n` words in a text; empty if the text has fewer words."""
     tokens = words(text)

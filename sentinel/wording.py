@@ -60,8 +60,8 @@ def is_english(found: Sequence[str]) -> bool:
     Enough of them must be common English function words, and more than are those of its neighbours. Other scripts have
     neither, nor have lists of keywords: they are not English for this purpose, and wording signals are missing there.
     """
-    english = sum(w in FUNCTION_WORDS for w in found)
-    return english >= max(1.0, ENGLISH_SHARE * len(found)) and english > sum(w in _FOREIGN for w in found)
+    english = sum(map(FUNCTION_WORDS.__contains__, found))
+    return english >= max(1.0, ENGLISH_SHARE * len(found)) and english > sum(map(_FOREIGN.__contains__, found))
 
 
 def yes_no_form(query: str) -> bool | None:

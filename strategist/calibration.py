@@ -41,7 +41,7 @@ class Option(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     residual: dict[Threat, dict[str, float]] = Field(default_factory=dict)
     cost: tuple[tuple[float, float], ...] = ()
-    milliseconds: float = Field(0.0, ge=0.0)
+    milliseconds: float = Field(0.0, ge=0.0, allow_inf_nan=False)
 
     @field_validator("residual")
     @classmethod

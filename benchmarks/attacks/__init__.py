@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from benchmarks.data import Dataset
+from benchmarks.samples import Sample
 from sentinel.manifest import Manifest
 from sentinel.registry import Registry
 from sentinel.vocabulary import Threat
@@ -31,12 +34,21 @@ class AttackManifest(Manifest):
         threat: What the Sentinel should call it; None for benign traffic.
         needs: What the data set must bring: names of `Dataset` attributes that must not be empty.
         default: Whether a run measures it unless told which attacks; the others come with `--full` or by name.
+        plain: Name of the attack that this one is the adaptive form of; None for all others.
+        run_only: Whether it stands in runs alone: nothing is fitted on it, and detection figures leave it out.
+        at_once: How many of its sessions run at the same time; 1 is one after the other.
+        repeats: How often each session is asked, each time of a service that has seen nothing else twice. Times are
+            medians over the repetitions; everything else is the first one's.
     """
 
     family: Family
     threat: Threat | None = None
     needs: tuple[str, ...] = ("queries",)
     default: bool = False
+    plain: str | None = None
+    run_only: bool = False
+    at_once: int = Field(1, ge=1)
+    repeats: int = Field(1, ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class Ask:
         answer: The short answer that the asker hopes for, if known.
         facts: What the attack needs to score the answer.
         client: Client id of this one question; None for the session's. For attackers who change names.
+        pause: Mean seconds between this question and the one before it.
     """
 
     query: str
@@ -56,6 +69,7 @@ class Ask:
     answer: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     client: str | None = None
+    pause: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,17 @@ class Attack(ABC):
         Returns:
             Values by name; None where a value cannot be said.
         """
+
+    def judged(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Add what can only be said with all sessions at hand, as a classifier's scores; nothing unless told.
+
+        Args:
+            samples: Every finished sample of one policy, failed ones left out, in session order.
+
+        Returns:
+            The same samples in the same order, with more `values`.
+        """
+        return list(samples)
 
 
 ATTACKS: Registry[Attack] = Registry("attack", "benchmarks.attacks", Attack)  # type: ignore[type-abstract]

@@ -27,6 +27,30 @@ FORMS = ("plain", "fragment", "turned", "joined", "lower", "headless")
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """How a cloze is to be; the defaults are the plain attack's.
+
+    Attributes:
+        fewest: Words deleted at least.
+        most: Words deleted at most.
+        share: Of the other content words, how many are substituted.
+        words: Length of the stretch at most.
+        sentences: Sentences of the stretch at most.
+        strict: Give up rather than substitute less than `share`.
+    """
+
+    fewest: int = FEWEST
+    most: int = MOST
+    share: float = SHARE
+    words: int = MAX_WORDS
+    sentences: int = MAX_SENTENCES
+    strict: bool = True
+
+
+PLAIN = Shape()
+
+
+@dataclass(frozen=True, slots=True)
 class Cloze:
     """One probe.
 
@@ -59,14 +83,14 @@ def _contents(text: str) -> int:
     return sum(map(is_content, words(text)))
 
 
-def stretch(text: str, draw: random.Random) -> list[str]:
-    """One to three sentences in a row with room for the deletions; the richest such stretch if none is roomy."""
-    parts = [" ".join(part.split()[:MAX_WORDS]) for part in sentences(text)]
+def stretch(text: str, draw: random.Random, shape: Shape = PLAIN) -> list[str]:
+    """Some sentences in a row with room for the deletions; the richest such stretch if none is roomy."""
+    parts = [" ".join(part.split()[: shape.words]) for part in sentences(text)]
     found = [
         parts[i : i + n]
-        for n in range(1, MAX_SENTENCES + 1)
+        for n in range(1, shape.sentences + 1)
         for i in range(len(parts) - n + 1)
-        if sum(len(p.split()) for p in parts[i : i + n]) <= MAX_WORDS
+        if sum(len(p.split()) for p in parts[i : i + n]) <= shape.words
     ]
     roomy = [chosen for chosen in found if _contents(" ".join(chosen)) >= _ROOMY]
     if roomy:
@@ -74,13 +98,18 @@ def stretch(text: str, draw: random.Random) -> list[str]:
     return max(found, key=lambda chosen: _contents(" ".join(chosen)), default=[])
 
 
-def make(text: str, draw: random.Random) -> Cloze | None:
+def make(text: str, draw: random.Random, shape: Shape = PLAIN) -> Cloze | None:
     """A cloze on one text.
+
+    Args:
+        text: The target.
+        draw: Of every choice.
+        shape: How it is to be.
 
     Returns:
         None where no stretch of the text has the words for it.
     """
-    chosen = stretch(text, draw)
+    chosen = stretch(text, draw, shape)
     pieces = " ".join(chosen).split()
     ends = [len(" ".join(chosen[: n + 1]).split()) for n in range(len(chosen))]
     plain = words(" ".join(pieces))
@@ -90,12 +119,12 @@ def make(text: str, draw: random.Random) -> Cloze | None:
     form = draw.choice(FORMS)
     counts = Counter(plain)
     content = [i for i, word in enumerate(plain) if is_content(word)]
-    gone = _deletions(plain, content, counts, spans, draw)
-    if len(gone) < FEWEST:
+    gone = _deletions(plain, content, counts, spans, draw, shape)
+    if len(gone) < shape.fewest:
         return None
     others = [i for i in content if i not in gone]
-    changed = _substitutions(pieces, plain, spans, gone, others, draw)
-    if sum(plain[i] in changed for i in others) < SHARE * len(others):
+    changed = _substitutions(pieces, plain, spans, gone, others, draw, shape.share)
+    if shape.strict and sum(plain[i] in changed for i in others) < shape.share * len(others):
         return None
     survives = [i not in gone and word not in changed for i, word in enumerate(plain)]
     return Cloze(
@@ -123,17 +152,18 @@ def _deletions(
     counts: Counter[str],
     spans: Sequence[tuple[int, int]],
     draw: random.Random,
+    shape: Shape,
 ) -> set[int]:
     """Words that stand once only, as a piece of their own, and with other words between them."""
     alone = {start for start, end in spans if end - start == 1}
     free = [i for i in content if i in alone and counts[plain[i]] == 1 and i > 0]
-    wanted = min(MOST, max(FEWEST, len(content) // 4))
+    wanted = min(shape.most, max(shape.fewest, len(content) // 4))
     for apart in (3, 2):
         gone: set[int] = set()
         for i in draw.sample(free, len(free)):
             if len(gone) < wanted and all(abs(i - j) >= apart for j in gone):
                 gone.add(i)
-        if len(gone) >= FEWEST:
+        if len(gone) >= shape.fewest:
             return gone
     return gone
 
@@ -145,6 +175,7 @@ def _substitutions(
     gone: set[int],
     others: Sequence[int],
     draw: random.Random,
+    share: float,
 ) -> dict[str, str]:
     """Replacements by normalised word: a word is put differently wherever it stands, or it would give itself away.
 
@@ -162,7 +193,7 @@ def _substitutions(
     near = {plain[j] for i in gone for j in (i - 1, i + 1) if 0 <= j < len(plain)}
     order = draw.sample(sorted(possible), len(possible))
     order.sort(key=lambda word: (word in near, word not in SYNONYMS))
-    wanted = math.ceil(len(others) * draw.uniform(SHARE, SHARE + 0.1))
+    wanted = math.ceil(len(others) * draw.uniform(share, share + 0.1)) if share else 0
     changed: dict[str, str] = {}
     reached = 0
     for word in order:

@@ -32,7 +32,7 @@ class InterrogationSlow(InterrogationBase):
         """Probes in their order, between benign questions."""
         asked = probes(target, seed)
         draw = rng(seed, self.prefix, target.id)
-        cover = [Ask(q.text, q.gold, q.short_answer) for q in _cover(target, data, COVER * len(asked), draw)]
+        cover = [Ask(q.text, q.gold, q.short_answer) for q in cover_questions(target, data, COVER * len(asked), draw)]
         mixed: list[Ask] = []
         for number, probe in enumerate(asked):
             block = cover[COVER * number : COVER * (number + 1)]
@@ -42,11 +42,16 @@ class InterrogationSlow(InterrogationBase):
 
     def score(self, session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
         """Probes as in the plain form, and what the benign questions still got."""
-        recalls = [recall(ask, got) for ask, got in zip(session.asks, served, strict=True) if ask.gold]
-        return interrogation_scores(session, served) | {"recall": sum(recalls) / len(recalls) if recalls else None}
+        return slow_scores(session, served)
 
 
-def _cover(target: MembershipTarget, data: Dataset, count: int, draw: random.Random) -> list[Query]:
+def slow_scores(session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
+    """Scores of the probes, and recall of the benign questions around them."""
+    recalls = [recall(ask, got) for ask, got in zip(session.asks, served, strict=True) if ask.gold]
+    return interrogation_scores(session, served) | {"recall": sum(recalls) / len(recalls) if recalls else None}
+
+
+def cover_questions(target: MembershipTarget, data: Dataset, count: int, draw: random.Random) -> list[Query]:
     """Questions of one subject where it has enough of them, none of them on the target."""
     free = [query for query in data.queries if target.id not in query.gold]
     if not free:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.attacks import Ask, Attack, AttackManifest, Family, Served, Session, rng
-from benchmarks.attacks._cloze import make
+from benchmarks.attacks._cloze import Cloze, make
 from benchmarks.attacks._membership import exposure, targets
 from benchmarks.data import Dataset
 from benchmarks.reader import fill
@@ -32,21 +32,31 @@ class MbaCloze(Attack):
             cloze = make(target.text, rng(seed, "mba-cloze", target.id))
             if cloze is None:
                 continue
-            facts = {
-                "deleted": cloze.deleted,
-                "blanks": cloze.blanks,
-                "substituted": cloze.substituted,
-                "content": cloze.content,
-            }
-            ask = Ask(cloze.query, facts=facts)
-            sessions.append(Session(f"mba-cloze-{target.id}", (ask,), member=target.member, target=target.id))
+            asks = (ask_of(cloze),)
+            sessions.append(Session(f"mba-cloze-{target.id}", asks, member=target.member, target=target.id))
         return sessions
 
     def score(self, session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
         """Share of the deleted words that stand in served text where two survivors place them."""
-        facts = session.asks[0].facts
-        right = [
-            (found := fill(blank, served[0])) is not None and (found,) == words(word)[:1]
-            for word, blank in zip(facts["deleted"], facts["blanks"], strict=True)
-        ]
-        return {"score": sum(right) / len(right), **exposure(session, served)}
+        return cloze_scores(session, served)
+
+
+def ask_of(cloze: Cloze) -> Ask:
+    """The question, and what scores its answer."""
+    facts = {
+        "deleted": cloze.deleted,
+        "blanks": cloze.blanks,
+        "substituted": cloze.substituted,
+        "content": cloze.content,
+    }
+    return Ask(cloze.query, facts=facts)
+
+
+def cloze_scores(session: Session, served: Sequence[Sequence[Served]]) -> dict[str, float | None]:
+    """Share of the deleted words of all asks found in what each was served, and exposure."""
+    right = [
+        (found := fill(blank, got)) is not None and (found,) == words(word)[:1]
+        for ask, got in zip(session.asks, served, strict=True)
+        for word, blank in zip(ask.facts["deleted"], ask.facts["blanks"], strict=True)
+    ]
+    return {"score": sum(right) / len(right), **exposure(session, served)}

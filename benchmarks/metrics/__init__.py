@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from benchmarks.attacks import Family
@@ -36,17 +36,23 @@ class Cell:
         samples: Of this policy, in session order.
         undefended: Of policy `none` on the same sessions, by session id.
         clean: Of policy `none` on the same questions before anything was planted, by session id.
+        plain: For an adaptive attack, of policy `none` in the form that has searched against nothing, by session id.
     """
 
     samples: Sequence[Sample]
     undefended: dict[str, Sample]
     clean: dict[str, Sample]
+    plain: dict[str, Sample] = field(default_factory=dict)
 
 
 class Metric(ABC):
     """Base of every metric. Stateless."""
 
     manifest: ClassVar[MetricManifest]
+
+    def applies(self, cell: Cell) -> bool:
+        """Whether the figure means anything for this attack; where not, there is no cell."""
+        return True
 
     @abstractmethod
     def compute(self, cell: Cell) -> Estimate:

@@ -99,9 +99,3 @@ def echo(query: Sequence[str], sentence: Sequence[str], text: str) -> Echo:
 def edges(found: Sequence[str]) -> frozenset[str]:
     """Two letters at the beginning and at the end of each content word: what a misspelt word rarely loses both of."""
     return frozenset(edge for word in found if word not in FUNCTION_WORDS for edge in (word[:2], f"-{word[-2:]}"))
-
-
-def may_echo(wanted: Sequence[str], sentence: Sequence[str], least: int) -> bool:
-    """Whether a sentence is worth comparing: enough of the wanted words may stand in it."""
-    found = edges(sentence)
-    return sum(word[:2] in found or f"-{word[-2:]}" in found for word in wanted) >= least

@@ -24,6 +24,8 @@ class HideProbed(SelectionDefense):
     deleted and some substituted, breaks the 3-grams and keeps the order).
 
     Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
+    `apart` tells the two where it matters: an excerpt stands in its document in one piece, the words of a probe with
+    holes stand there in many. Only words in order beyond the longest run count for it.
     """
 
     manifest = DefenseManifest(
@@ -35,12 +37,12 @@ class HideProbed(SelectionDefense):
         source="ours, after Mirabel, arXiv 2505.22061",
     )
 
-    run: int = Field(12, ge=3, le=100, description="words in a row that are too many")
+    run: int = Field(12, ge=3, le=1000, description="words in a row that are too many")
     share: float = Field(0.4, gt=0.0, le=1.0, description="share of the query's 3-grams that is too large")
-    grams: int = Field(10, ge=1, le=100, description="3-grams in common below which the share does not count")
-
+    grams: int = Field(10, ge=1, le=1000, description="3-grams in common below which the share does not count")
     words: int = Field(12, ge=3, le=256, description="content words in order below which `ordered` does not count")
     ordered: float = Field(0.5, gt=0.0, le=1.0, description="share of the query's content words that is too large")
+    apart: int = Field(0, ge=0, le=256, description="of those, as many beyond the length of the longest run; 0: any")
     cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
@@ -48,14 +50,15 @@ class HideProbed(SelectionDefense):
         wanted = word_ngrams(evidence.request.query, 3)
         order = OrderFinder(evidence.query_words)
         hidden: dict[int, str] = {}
-        for candidate, words, run in zip(
-            evidence.candidates, evidence.candidate_words, evidence.run_lengths, strict=True
+        trigrams = evidence.shared_trigrams(wanted)
+        for candidate, words, run, common in zip(
+            evidence.candidates, evidence.candidate_words, evidence.run_lengths, trigrams, strict=True
         ):
-            common = len(wanted & word_ngrams(candidate.text, 3))
             if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
                 hidden[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
             elif len(order) >= self.words:
                 matched = order.in_order(words)
-                if matched >= self.words and matched >= self.ordered * len(order):
+                pieced = not self.apart or matched - run >= self.apart
+                if pieced and matched >= self.words and matched >= self.ordered * len(order):
                     hidden[candidate.position] = f"the query follows it ({matched} content words in order)"
         return Selection.without(evidence, with_copies(evidence, hidden, self.cosine))

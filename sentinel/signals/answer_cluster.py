@@ -34,11 +34,15 @@ class AnswerCluster(Signal):
         cosines = evidence.cosines
         if cosines is None:
             return None
-        texts = [c.text for c in evidence.candidates]
+        texts = evidence.texts
         # Of copies the smallest cosine counts, so that their order does not.
         number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         if len(number) < 3:
             return None
+        if len(number) == len(texts):
+            apart = cosines.astype(np.float64)
+            np.fill_diagonal(apart, -np.inf)
+            return np.clip(np.partition(apart, -2, axis=1)[:, -2], -1.0, 1.0)
         group = np.array([number[text] for text in texts])
         by_text = np.full((len(texts), len(number)), np.inf)
         np.minimum.at(by_text.T, group, cosines.T.astype(np.float64))

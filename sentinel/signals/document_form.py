@@ -7,6 +7,7 @@ import re
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
+from sentinel.signals.unasked_length import asks
 from sentinel.text import words
 from sentinel.vocabulary import Threat
 from sentinel.wording import is_english
@@ -26,7 +27,8 @@ class DocumentForm(Signal):
 
     A sentence is declarative if it ends in no question mark, begins with no question word and speaks to or of
     nobody present (no "I", "you", "please"); past tense and third person count for it. A cloze without a marker and
-    the pasted half of a record (S2MIA) are such texts; a question with one sentence of background is not.
+    the pasted half of a record (S2MIA) are such texts; a question with one sentence of background is not, nor is an
+    excerpt with a question to it: a query that asks for something is no document (see `unasked_length`).
     """
 
     manifest = SignalManifest(
@@ -38,10 +40,12 @@ class DocumentForm(Signal):
     )
 
     def measure(self, evidence: Evidence) -> Measurement:
-        """In [0, 1]; None below eight words, and in other languages than English."""
+        """In [0, 1], 0 for a query that asks; None below eight words, and in other languages than English."""
         found = evidence.query_words
         if len(found) < MIN_WORDS or not is_english(found):
             return None
+        if asks(evidence):
+            return 0.0
         text = evidence.request.query[:50_000]
         declarative = total = 0.0
         start = 0

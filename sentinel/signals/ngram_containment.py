@@ -29,7 +29,7 @@ class NgramContainment(Signal):
         wanted = word_ngrams(evidence.request.query, 3)
         if not wanted:
             return None
-        return np.array([len(wanted & word_ngrams(c.text, 3)) / len(wanted) for c in evidence.candidates])
+        return np.array(evidence.shared_trigrams(wanted), dtype=np.float64) / len(wanted)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say which share of the query's wording one document holds."""

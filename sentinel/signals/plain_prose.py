@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
-from sentinel._passage import passage
+from sentinel._passage import passage, read_once
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
@@ -19,7 +18,7 @@ TYPICAL = 0.05
 SMOOTHING = 40.0
 
 
-@lru_cache(maxsize=8192)
+@read_once
 def plainness(text: str) -> float:
     """Logarithm of how much rarer marks of detail are than in ordinary prose; NaN below eight words.
 
@@ -29,7 +28,8 @@ def plainness(text: str) -> float:
     read = passage(text)
     if len(read.words) < LEAST_WORDS:
         return math.nan
-    marks = sum(any(c.isdigit() for c in word) for word in read.words)
+    # Few words are anything but letters, and only those can hold a digit.
+    marks = sum(any(map(str.isdigit, word)) for word in read.words if not word.isalpha())
     marks += sum(text.count(c, 0, 40_000) for c in '()[];:/"“”«»')
     return -math.log((marks + TYPICAL * SMOOTHING) / (len(read.words) + SMOOTHING) / TYPICAL)
 
@@ -52,7 +52,7 @@ class PlainProse(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Plainness, shape (n,), NaN for a text of fewer than eight words."""
-        return np.array([plainness(c.text) for c in evidence.candidates], dtype=np.float64)
+        return np.array(list(map(plainness, evidence.texts)), dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say what is lacking."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentinel._passage import passage
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
@@ -38,17 +37,16 @@ class QuestionTailoring(Signal):
         statistics = None if evidence.corpus is None else evidence.corpus.text
         if statistics is None:
             return None
-        query = evidence.request.query
-        asked = dict(zip(passage(query).words, statistics.idfs(query).tolist(), strict=True))
+        weights = statistics.idfs(evidence.request.query).tolist()
+        asked = dict(zip(evidence.query_passage.words, weights, strict=True))
         if sum(weight >= RARE for weight in asked.values()) < LEAST_RARE:
             return None
         total = sum(asked.values())
         values = np.full(len(evidence.candidates), np.nan)
-        for i, candidate in enumerate(evidence.candidates):
-            words, mass = statistics.vocabulary(candidate.text)
-            if words:
-                shared = sum(weight for word, weight in asked.items() if word in words)
-                values[i] = shared / (total + mass - shared)
+        for i, (read, held) in enumerate(zip(evidence.passages, evidence.shared_passage_words, strict=True)):
+            if read.words:
+                shared = sum([weight for word, weight in asked.items() if word in held])
+                values[i] = shared / (total + statistics.mass(evidence.texts[i]) - shared)
         return values
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

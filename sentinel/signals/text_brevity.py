@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from sentinel._passage import passage
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
@@ -33,7 +32,7 @@ class TextBrevity(Signal):
         statistics = None if evidence.corpus is None else evidence.corpus.text
         if statistics is None or not statistics.documents:
             return None
-        lengths = [len(passage(c.text).words) for c in evidence.candidates]
+        lengths = [len(read.words) for read in evidence.passages]
         return np.array([1.0 - statistics.shorter_share(n) if n else np.nan for n in lengths], dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

@@ -47,19 +47,26 @@ class UnaskedLength(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Bits, at least 0; None in other languages than English."""
-        found = evidence.query_words
-        query = evidence.request.query[:LIMIT]
-        if "?" in query:
-            return 0.0
-        if not is_english(found):
-            return None
-        sentences = [said for part in _END.split(query) if part and (said := words(part))]
-        asked = any(map(_asks, {*sentences[:1], *sentences[-1:]}))
-        return 0.0 if asked else math.log2(1 + len(found))
+        asked = asks(evidence)
+        return None if asked is None else 0.0 if asked else math.log2(1 + len(evidence.query_words))
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how long it is."""
         return f"the query has {2 ** peak(measurement) - 1:.0f} words and asks for nothing"
+
+
+def asks(evidence: Evidence) -> bool | None:
+    """Whether a query holds a question or a request; None where that cannot be said: in other languages than English.
+
+    A question mark anywhere, or a first or last sentence that begins like a question or a request.
+    """
+    query = evidence.request.query[:LIMIT]
+    if "?" in query:
+        return True
+    if not is_english(evidence.query_words):
+        return None
+    sentences = [said for part in _END.split(query) if part and (said := words(part))]
+    return any(map(_asks, {*sentences[:1], *sentences[-1:]}))
 
 
 def _asks(said: tuple[str, ...]) -> bool:

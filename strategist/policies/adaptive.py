@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import product
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +29,7 @@ TRUST_BOUNDS = (0.02, 0.98)
 
 @dataclass(frozen=True)
 class Plans:
-    """Every set of options that may be chosen, with what it leaves and costs; at most one strength of a defense.
+    """Sets of options that may be chosen, with what each leaves and costs; at most one strength of a defense.
 
     Attributes:
         chosen: The options' indices of each plan; the first plan is empty.
@@ -57,30 +60,103 @@ class Plans:
         groups: dict[str, list[int]] = {}
         for index, option in enumerate(calibration.options):
             groups.setdefault(option.name, []).append(index)
-        total = int(np.prod([len(group) + 1 for group in groups.values()]))
+        total = math.prod(len(group) + 1 for group in groups.values())
         if total > MOST_PLANS:
             raise ConfigurationError(f"{len(calibration.options)} options make {total:,} plans; {MOST_PLANS:,} at most")
         chosen = tuple(
             tuple(i for i in picked if i is not None) for picked in product(*([None, *g] for g in groups.values()))
         )
         attacks = calibration.attacks()
-        left = np.ones((len(chosen), len(attacks)))
-        for column, (threat, names) in enumerate(attacks.items()):
-            table = np.array([[o.residual.get(threat, {}).get(n, 1.0) for n in names] for o in calibration.options])
-            for row, picked in enumerate(chosen):
-                if picked:
-                    left[row, column] = table[list(picked)].min(axis=0).mean()
         holds = np.zeros((len(chosen), len(calibration.options)))
         for row, picked in enumerate(chosen):
             holds[row, list(picked)] = 1.0
+        left = np.ones((len(chosen), len(attacks)))
+        for column, (threat, names) in enumerate(attacks.items()):
+            best = np.ones((len(chosen), len(names)))
+            for option, found in zip(calibration.options, holds.T, strict=True):
+                shares = np.array([option.residual.get(threat, {}).get(name, 1.0) for name in names])
+                np.minimum(best, shares, out=best, where=found[:, None] > 0.0)
+            left[:, column] = best.mean(axis=1)
         times = np.array([o.milliseconds for o in calibration.options])
         against = np.array([[t in o.residual for t in attacks] for o in calibration.options], dtype=bool)
         return cls(chosen, holds, left, holds @ times, tuple(attacks), against)
 
+    def useful(self) -> Plans:
+        """Without the plans that lose to a part of their own, whatever is feared and whatever a lost share costs.
+
+        Such a plan leaves no less of any threat without one of its options, and costs and milliseconds are sums of
+        what no option has below zero. One option less is enough to look at: what leaves nothing less without two of
+        them leaves nothing less without one.
+        """
+        place = {picked: row for row, picked in enumerate(self.chosen)}
+        rows = [
+            row
+            for row, picked in enumerate(self.chosen)
+            if all(
+                (self.residual[place[tuple(i for i in picked if i != gone)]] > self.residual[row]).any()
+                for gone in picked
+            )
+        ]
+        return replace(
+            self,
+            chosen=tuple(self.chosen[row] for row in rows),
+            holds=self.holds[rows],
+            residual=self.residual[rows],
+            milliseconds=self.milliseconds[rows],
+        )
+
 
 @lru_cache(maxsize=16)
 def _plans(calibration_json: str) -> Plans:
-    return Plans.of(Calibration.loads(calibration_json))
+    return Plans.of(Calibration.loads(calibration_json)).useful()
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What each plan is worth, as far as no request changes it. The rest is one product of a matrix and a vector.
+
+    Attributes:
+        plans: What may be chosen.
+        weights: What P of each threat and the cost of each option weigh, shape (plans, threats + options).
+        waiting: What the milliseconds weigh, shape (plans,).
+        curves: For each option the columns of the threats that it is for, and its cost over log-odds of P.
+    """
+
+    plans: Plans
+    weights: NDArray[np.float64]
+    waiting: NDArray[np.float64]
+    curves: tuple[tuple[list[int], list[float], list[float]], ...]
+
+    @classmethod
+    def of(
+        cls, calibration: Calibration, plans: Plans, price: float, severity: Mapping[Threat, float], latency: float
+    ) -> Objective:
+        """Put the parts together; see `AdaptivePolicy` for what they mean."""
+        severe = [severity.get(threat, 1.0) for threat in plans.threats]
+        curves = tuple(
+            (np.flatnonzero(against).tolist(), [_logit(p) for p, _ in option.cost], [cost for _, cost in option.cost])
+            for option, against in zip(calibration.options, plans.against, strict=True)
+        )
+        return cls(
+            plans, np.hstack([plans.residual * severe, price * plans.holds]), latency * plans.milliseconds, curves
+        )
+
+    def least(self, risk: list[float]) -> tuple[int, ...]:
+        """The options of the best plan; of equally good ones the first, so that nothing is chosen for nothing.
+
+        Args:
+            risk: P of each of the plans' threats.
+        """
+        found = self.weights @ np.array(risk + self.costs(risk)) + self.waiting
+        return self.plans.chosen[int(found.argmin())]
+
+    def costs(self, risk: Sequence[float]) -> list[float]:
+        """What each option is expected to take from a benign user with this request; without points, nothing."""
+        found = []
+        for against, odds, costs in self.curves:
+            worst = max([risk[threat] for threat in against], default=0.0)
+            found.append((1.0 - worst) * _between(_logit(min(max(worst, 1e-9), 1.0 - 1e-9)), odds, costs))
+        return found
 
 
 class AdaptivePolicy(Policy):
@@ -107,31 +183,26 @@ class AdaptivePolicy(Policy):
     calibration: SerializeAsAny[Calibration] = Field(default_factory=shipped_calibration, description="what is known")
     price: float | None = Field(None, ge=0.0, description="overrules the calibration's; for measuring")
     overfetch: int = Field(3, ge=1, le=20, description="times k candidates to look at and to fill up from")
-    severity: dict[Threat, float] = Field(default_factory=dict, description="weight of a threat; 1 unless given")
+    severity: dict[Threat, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
+        default_factory=dict, description="weight of a threat; 1 unless given"
+    )
     latency: float = Field(0.001, ge=0.0, le=1.0, description="what a millisecond weighs, in shares of a success")
     unknown: float = Field(0.01, ge=0.0, le=1.0, description="P(threat) where it could not be evaluated")
 
     @cached_property
-    def _table(self) -> Plans:
-        return _plans(self.calibration.dumps())
-
-    @cached_property
-    def _price(self) -> float:
+    def _objective(self) -> Objective | None:
+        """What every request is held against; None where nothing is worth any price."""
         price = self.calibration.price if self.price is None else self.price
-        return np.inf if price is None else price
+        plans = _plans(self.calibration.dumps())
+        if price is None or not math.isfinite(price) or not plans.threats:
+            return None
+        return Objective.of(self.calibration, plans, price, self.severity, self.latency)
 
-    @cached_property
-    def _waiting(self) -> NDArray[np.float64]:
-        return self.latency * self._table.milliseconds
-
-    @cached_property
-    def _severity(self) -> NDArray[np.float64]:
-        return np.array([self.severity.get(threat, 1.0) for threat in self._table.threats])
-
-    @cached_property
-    def _curves(self) -> list[tuple[list[float], list[float]]]:
-        """Each option's cost over log-odds; without points it is free."""
-        return [([_logit(p) for p, _ in o.cost], [c for _, c in o.cost]) for o in self.calibration.options]
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy works out its objective anew: it may have another price."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_objective", None)
+        return copied
 
     def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
         """Fetch more than k, so that there is something to compare with and to fill up from."""
@@ -139,26 +210,13 @@ class AdaptivePolicy(Policy):
 
     def after_retrieval(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> DefensePlan:
         """Choose the set of defenses; nothing where no price keeps the promise."""
-        table = self._table
-        if not np.isfinite(self._price) or not table.threats:
+        objective = self._objective
+        if objective is None:
             return DefensePlan(overfetch=self.overfetch)
-        risk = np.array([self._probability(threat, request, profile) for threat in table.threats])
-        objective = table.residual @ (self._severity * risk) + self._waiting
-        if self._price:
-            objective = objective + self._price * (table.holds @ self._costs(risk))
-        picked = [self.calibration.options[i] for i in table.chosen[int(np.argmin(objective))]]
-        chosen = tuple(PlannedDefense(o.name, o.parameters, self._why(o, risk)) for o in picked)
+        risk = {threat: self._probability(threat, request, profile) for threat in objective.plans.threats}
+        picked = [self.calibration.options[i] for i in objective.least(list(risk.values()))]
+        chosen = tuple(PlannedDefense(o.name, o.parameters, _why(o, risk)) for o in picked)
         return DefensePlan(chosen, self.overfetch)
-
-    def _costs(self, risk: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each option is expected to take from a benign user with this request, shape (options,)."""
-        worst = np.where(self._table.against, risk, 0.0).max(axis=1)
-        odds = [_logit(p) for p in np.clip(worst, 1e-9, 1.0 - 1e-9).tolist()]
-        costs = [
-            float(np.interp(at, *curve)) if curve[0] else 0.0 for at, curve in zip(odds, self._curves, strict=True)
-        ]
-        found: NDArray[np.float64] = (1.0 - worst) * np.array(costs)
-        return found
 
     def _probability(self, threat: Threat, request: Request, profile: RiskProfile) -> float:
         probability = profile.probabilities.get(threat, self.unknown)
@@ -170,11 +228,20 @@ class AdaptivePolicy(Policy):
         odds = probability * (1.0 - trust)
         return odds / (odds + (1.0 - probability) * trust)
 
-    def _why(self, option: Option, risk: NDArray[np.float64]) -> str:
-        against = {t: p for t, p in zip(self._table.threats, risk.tolist(), strict=True) if t in option.residual}
-        worst = max(against, key=lambda threat: against[threat], default=None)
-        return "" if worst is None else f"P({worst.value}) {against[worst]:.2g}"
+
+def _why(option: Option, risk: Mapping[Threat, float]) -> str:
+    worst = max((threat for threat in risk if threat in option.residual), key=lambda threat: risk[threat], default=None)
+    return "" if worst is None else f"P({worst.value}) {risk[worst]:.2g}"
 
 
 def _logit(probability: float) -> float:
     return math.log(probability / (1.0 - probability))
+
+
+def _between(x: float, places: Sequence[float], values: Sequence[float]) -> float:
+    """Straight between the places, level beyond; 0 without any."""
+    at = bisect_right(places, x)
+    if at == 0 or at == len(places):
+        return values[max(0, at - 1)] if places else 0.0
+    low, high = places[at - 1], places[at]
+    return values[at - 1] + (values[at] - values[at - 1]) * (x - low) / (high - low)

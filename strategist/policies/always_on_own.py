@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sentinel.profile import RiskProfile
 from sentinel.vocabulary import Request
+from strategist.calibration import Calibration, shipped_calibration
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest
 
@@ -19,7 +20,7 @@ OWN = (
     "jamming_filter",
     "suspicion_filter",
 )
-"""The defenses that an adaptive policy chooses among, in the order in which they are planned."""
+"""What stands for a calibration without options, at the defenses' defaults."""
 
 
 class AlwaysOnOwnPolicy(Policy):
@@ -33,11 +34,13 @@ class AlwaysOnOwnPolicy(Policy):
         name="always_on_own", summary="every defense that adaptive may choose, for every request", baseline=True
     )
 
+    calibration: Calibration = Field(default_factory=shipped_calibration, description="whose options are switched on")
     overfetch: int = Field(3, ge=1, le=20, description="times k candidates to look at and to fill up from")
 
     def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
-        """Always the same."""
-        return DefensePlan(tuple(PlannedDefense(name, {}, "always on") for name in OWN), self.overfetch)
+        """Always the same: of each defense the strongest of its strengths, which stands last."""
+        chosen = {option.name: option.parameters for option in self.calibration.options} or {name: {} for name in OWN}
+        return DefensePlan(tuple(PlannedDefense(n, p, "always on") for n, p in chosen.items()), self.overfetch)
 
     def after_retrieval(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> DefensePlan:
         """Nothing to add."""

@@ -10,20 +10,20 @@ import sys
 import time
 from typing import Any
 
-from benchmarks import cli, runner, statistics
+from benchmarks import asking, cli, runner, statistics
 from strategist import embeddings
 from tests.benchmarks.datasets import BagOfWords
 
 
 def main() -> None:
     pause = float(sys.argv.pop(1))
-    serve = runner.DefendedRetriever.invoke
+    serve = asking.DefendedRetriever.invoke
 
     def slow(self: Any, *args: Any, **options: Any) -> Any:
         time.sleep(pause)
         return serve(self, *args, **options)
 
-    runner.DefendedRetriever.invoke = slow
+    asking.DefendedRetriever.invoke = slow
     runner.BATCH = 2
     runner._code_hash = lambda: "fixed"
     statistics.RESAMPLES = 25

@@ -130,3 +130,37 @@ def test_views_follow_the_targets() -> None:
     assert all(t.questions for t in data.interrogated)
     assert isinstance(data, Dataset)
     assert len(prose(1).split()) == 45
+
+
+def test_ready_made_documents_by_family(tmp_path: Path) -> None:
+    rows = {
+        "poison-phantom-a-b.jsonl": [
+            {"query_id": "q0", "query": "asked", "documents": ["one", "two"], "correct": 4, "goal": "a refusal"},
+            {"query": "asked", "documents": ["three"]},
+        ],
+        "poison-blind.jsonl": [{"query_id": None, "query": "asked", "documents": ["four"]}],
+        "poison-elsewhere.jsonl": [{"query": "asked", "documents": ["five"]}],
+    }
+    data = load(write(tmp_path, files() | rows))
+    first, second = data.phantom_documents
+    assert (first.id, second.id) == ("phantom-a-b-1", "phantom-a-b-2")
+    assert (first.query_id, first.documents, first.correct, first.goal) == ("q0", ("one", "two"), "4", "a refusal")
+    assert (second.query_id, second.goal) == (None, None)
+    assert [row.documents for row in data.blind_documents] == [("four",)]
+    assert data.advdecoding_documents == ()
+    assert len(data.ready_made) == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"documents": ["x"]}, "no field 'query'"),
+        ({"query": "q", "documents": []}, "'documents' must be a list of texts that are not empty"),
+        ({"query": "q", "documents": [" "]}, "'documents' must be a list of texts that are not empty"),
+        ({"query": "q", "documents": ["x"], "query_id": 7}, "'query_id' must be text or null"),
+    ],
+)
+def test_a_malformed_ready_made_row_is_named(tmp_path: Path, row: dict[str, object], said: str) -> None:
+    folder = write(tmp_path, files() | {"poison-phantom.jsonl": [row]})
+    with pytest.raises(DataError, match=f"poison-phantom.jsonl, line 1: {said}"):
+        load(folder)

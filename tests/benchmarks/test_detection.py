@@ -6,13 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
+from benchmarks import detection_page
 from benchmarks._separation import Scores, compare
-from benchmarks.data import load
-from benchmarks.detection import Detection, left_out, markdown, outside
+from benchmarks.data import Dataset, load
+from benchmarks.detection import Detection, left_out
+from benchmarks.detection_page import DISGUISED, MOST_DISGUISED, disguised_traffic, markdown, outside
+from benchmarks.detection_page import test_traffic as measured
+from benchmarks.disguises import DISGUISES
 from benchmarks.fit import training_traffic
 from benchmarks.splits import split
 from tests.benchmarks.made_readings import reading, world
+from tests.benchmarks.tiny import tiny
 
 
 def scores(*values: float) -> Scores:
@@ -64,3 +70,48 @@ def test_the_fitted_part_is_not_scored() -> None:
     assert outside(made, traffic, 0, "fit") == made
     named = [replace(made[0], session=key) for key in dealt]
     assert {r.session for r in outside(named, traffic, 0, "fit")} == {k for k, p in dealt.items() if p != "fit"}
+
+
+def test_disguised_attacks_are_measured_against_the_same_sessions_plain() -> None:
+    plain = [r for r in world(1) if r.attack == "mba"][:10]
+    missed = [
+        replace(r, attack="mba@case", profile=replace(r.profile, signals={**r.profile.signals, "placeholders": 0.0}))
+        for r in plain
+    ]
+    kept = [replace(r, attack="mba@zero-width") for r in plain]
+    detection = Detection(world(), [*world(1), *missed, *kept])
+    ((family, found, *disguised),) = detection.disguise_rows()
+    assert family == "mba"
+    assert found == disguised[1]
+    assert float(disguised[0].split(" / ")[1]) < float(found.split(" / ")[1])
+    assert "mba@case" not in detection.families(plain[0].family)
+    text = markdown(detection, "made by hand")
+    assert "| attack | plain | case | zero-width |" in text
+
+
+def test_what_a_data_set_brings_no_targets_for_is_made_of_its_text() -> None:
+    data = load("bundled")
+    traffic = {item.attack.manifest.name: item for item in measured(data, 0)}
+    assert traffic["mba"].data == data
+    assert not data.hotflipped
+    assert traffic["hotflip"].data.name == f"{data.name}-generated-1"
+    disguised = disguised_traffic(list(traffic.values()), 0)
+    assert {len(item.sessions) for item in disguised} == {MOST_DISGUISED}
+    assert len(disguised) == len(DISGUISED) * len(DISGUISES)
+
+
+def test_a_page_has_each_pair_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str, bool, bool]] = []
+
+    def section(data: Dataset, model: Embeddings, fit: str, *_: object, ablation: bool, disguises: bool) -> str:
+        asked.append((data.name, fit, ablation, disguises))
+        return f"## {data.name} {fit}\n"
+
+    monkeypatch.setattr(detection_page, "detect", section)
+    text = detection_page.page([tiny(), load("bundled")], DeterministicFakeEmbedding(size=4), ["bundled", "same"])
+    assert text.startswith("# Detection")
+    assert asked == [
+        ("tiny", "bundled", True, True),
+        ("tiny", "same", False, False),
+        ("bundled", "bundled", False, False),
+    ]

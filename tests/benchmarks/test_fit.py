@@ -96,10 +96,17 @@ def test_training_traffic_is_generated_and_reads_one_part_of_the_benign_sessions
     assert names[:3] == list(BENIGN)
     assert not set(SKIPPED) & set(names)
     assert {t.data.name for t in traffic} == {f"{data.name}-generated-0"}
-    every = {t.attack.manifest.name: t for t in training_traffic(data, 0, None)}
+    every = {t.attack.manifest.name: t for t in training_traffic(data, 0, None)[:3]}
     for item in traffic[:3]:
         dealt = split(every[item.attack.manifest.name].sessions, 0, item.attack.manifest.name)
         assert {s.id for s in item.sessions} == {key for key, part in dealt.items() if part == "fit"}
+    asked = [ask for session in traffic[3].sessions for ask in session.asks]
+    planted_for = {s.asks[0].query for t in traffic if t.attack.manifest.name == "pia" for s in t.sessions}
+    assert names[3] == "benign"
+    assert not traffic[3].planted
+    assert {ask.query for ask in asked} == planted_for
+    assert all(ask.gold for ask in asked)
+    assert not {s.id for s in traffic[0].sessions} & {s.id for s in traffic[3].sessions}
     tested = {t.id for t in data.membership}
     assert not tested & {s.target for t in traffic[3:] for s in t.sessions}
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import runner
+from benchmarks import asking
 from benchmarks.attacks.interrogation import Interrogation
 from benchmarks.attacks.interrogation_sybil import InterrogationSybil
+from sentinel.vocabulary import Request
+from strategist.decision import Decision
 from tests.benchmarks.tiny import clean, tiny
 
 
@@ -27,20 +29,22 @@ def test_the_runner_hands_each_client_on(monkeypatch: pytest.MonkeyPatch) -> Non
 
     class Retriever:
         @classmethod
-        def wrap(cls, *_: Any, **__: Any) -> Any:
-            return cls()
+        def wrap(cls, *_: Any, sinks: Any, **__: Any) -> Any:
+            made = cls()
+            made.sinks = sinks
+            return made
 
         def invoke(self, query: str, config: Any) -> list[Any]:
             seen.append(config["configurable"]["client_id"])
+            self.sinks[0](Decision(Request(query, 5), "none", "", milliseconds={"total": 1.0}))
             return []
 
-    monkeypatch.setattr(runner, "DefendedRetriever", Retriever)
+    monkeypatch.setattr(asking, "DefendedRetriever", Retriever)
     policy: Any = SimpleNamespace(manifest=SimpleNamespace(name="none"))
+    world: Any = SimpleNamespace(store=None, planted={})
     for attack in (InterrogationSybil(), Interrogation()):
         sessions = attack.sessions(tiny(), 0)
-        job = runner._Job(attack.manifest.name, attack, sessions, ())
-        assert all(
-            s.error is None for s in runner.run_sessions(job, policy, sessions, SimpleNamespace(store=None), 0, 5)
-        )
+        job = asking.Job(attack.manifest.name, attack, sessions, ())
+        assert all(s.error is None for s in asking.run_sessions(job, policy, sessions, world, 0, 5))
     assert len(set(seen[:6])) == 6
     assert seen[6:] == ["interrogation-bridge"] * 4 + ["interrogation-outside"] * 2

@@ -219,7 +219,7 @@ def test_a_failing_retriever_is_an_error_of_the_session(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("store is gone")
 
-    monkeypatch.setattr("benchmarks.runner.DefendedRetriever.invoke", broken)
+    monkeypatch.setattr("benchmarks.asking.DefendedRetriever.invoke", broken)
     made = run_once(data, Settings(["none"], ["mba"]), tmp_path / "run")
     assert value(made, "none", "mba", "auc") is None
     assert value(made, "none", "mba", "auc", "errors") == 12

@@ -25,6 +25,8 @@ samples = st.builds(
     triggered=st.lists(st.booleans(), max_size=3).map(tuple),
     overhead_ms=st.lists(numbers, max_size=3).map(tuple),
     retrieve_ms=st.lists(numbers, max_size=3).map(tuple),
+    defenses_run=st.lists(st.integers(0, 9), max_size=3).map(tuple),
+    fetched=st.lists(st.integers(0, 99), max_size=3).map(tuple),
     error=st.none() | text,
 )
 

@@ -347,3 +347,17 @@ def test_what_has_no_problems_loads(tmp_path: Path) -> None:
             passed += 1
             load(folder)
     assert passed > 10
+
+
+def test_ready_made_attacks_on_questions_that_are_not_there(broken: Broken) -> None:
+    row = {"query_id": "q9", "query": "say it", "documents": ["x"]}
+    assert broken(lambda rows: rows["poison-jamming-blocker.jsonl"].append(row)) == [
+        "poison-jamming-blocker.jsonl, line 2: query 'q9' is not in queries.jsonl"
+    ]
+
+
+def test_a_family_that_nearly_has_a_name(broken: Broken) -> None:
+    row = {"query": "say it", "documents": ["x"]}
+    assert broken(lambda rows: rows.update({"poison-fantom-a.jsonl": [row]})) == [
+        "poison-fantom-a.jsonl: no attack reads the family 'fantom'; did you mean 'phantom'?"
+    ]

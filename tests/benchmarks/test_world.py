@@ -126,3 +126,12 @@ def test_passages_and_queries_may_have_other_vectors() -> None:
 
     made = KnownEmbeddings(TwoSided(), ["same"], ["same"])
     assert made.embed_query("same") != made.embed_documents(["same"])[0]
+
+
+def test_queries_can_be_learned_later() -> None:
+    model = BagOfWords()
+    known = KnownEmbeddings(model, [], ["early"])
+    known.learn(["late", "early", "late"])
+    assert model.embedded == 2
+    assert known.embed_query("late") == pytest.approx(model.vector("late"), abs=1e-6)
+    assert model.embedded == 3  # the test's own

@@ -10,8 +10,8 @@ from defenses import Resources
 from defenses.retrieval._alignment import OrderFinder
 from defenses.retrieval.hide_probed import HideProbed
 from sentinel import RiskProfile
-from sentinel.text import words
-from tests.builders import candidates, evidence, near, seeded_vector
+from sentinel.text import word_ngrams, words
+from tests.builders import TEXTS, candidates, evidence, near, seeded_vector
 
 WORDS = [f"w{i}" for i in range(40)]
 
@@ -117,3 +117,34 @@ def test_a_hostile_query_and_text_take_bounded_time():
     keep("word " * 100_000, ["word " * 40_000] * 3)
     keep(" ".join(f"w{i}" for i in range(30_000)), [" ".join(f"w{i}" for i in range(30_000, 0, -1))] * 3)
     assert time.perf_counter() - start < 10
+
+
+def test_an_excerpt_in_one_piece_is_told_from_a_probe_with_holes():
+    target = " ".join(WORDS)
+    excerpt = " ".join([*WORDS[5:30], "what", "else", "is", "known"])
+    holes = " ".join(w for i, w in enumerate(WORDS) if i % 5 != 2)
+    settings = {"run": 1000, "grams": 1000, "words": 10, "apart": 6}
+    assert keep(excerpt, [target], **settings) == (0,)
+    assert keep(holes, [target], **settings) == ()
+    assert keep(excerpt, [target], **{**settings, "apart": 0}) == ()
+
+
+@pytest.mark.parametrize(("apart", "kept"), [(28, ()), (29, (0,))])
+def test_words_apart_are_those_in_order_beyond_the_longest_run(apart, kept):
+    holes = " ".join(w for i, w in enumerate(WORDS) if i % 5 != 2)  # 32 words in runs of four, the first two alone
+    assert keep(holes, [" ".join(WORDS)], run=1000, grams=1000, words=10, apart=apart) == kept
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*WORDS[:9], "x."]), max_size=40).map(" ".join) | st.sampled_from(TEXTS), max_size=6
+    ),
+    st.lists(st.sampled_from([*WORDS[:9], "[MASK_1]"]), min_size=1, max_size=30).map(" ".join),
+)
+def test_3_grams_in_common_are_those_of_the_texts(texts, query):
+    wanted = word_ngrams(query, 3)
+    common = [len(wanted & word_ngrams(text, 3)) for text in texts]
+    settings = {"run": 1000, "grams": 3, "share": 0.3, "ordered": 1.0, "words": 256}
+    assert keep(query, texts, **settings) == tuple(
+        i for i, count in enumerate(common) if count < 3 or count < 0.3 * len(wanted)
+    )

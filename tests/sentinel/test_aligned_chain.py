@@ -1,4 +1,4 @@
-"""The length of the chain; how chains are found is tested with `aligned_sentence`."""
+"""The part of the chain that is no paste; how chains are found is tested with `aligned_sentence`."""
 
 import numpy as np
 
@@ -9,12 +9,29 @@ from tests.sentinel.scanned import profile, prose
 TARGET = "The keeper Aldwin carried seven copper kettles across the frozen marsh before the abbot rang the cracked bell"
 
 
-def test_a_short_question_has_a_short_chain_however_much_of_it_is_answered():
-    def chain(query):
-        return AlignedChain().measure(evidence(query, [TARGET, prose(1)], corpus=profile()))
+CLOZE = "keeper carried nine copper across the frozen field before the abbot the cracked bell"
 
-    assert chain("keeper Aldwin carried kettles")[0] == 4
-    assert chain(TARGET).tolist() == [14, 0]
+
+def chain(query):
+    return AlignedChain().measure(evidence(query, [f"{prose(3)} {TARGET}.", prose(1)], corpus=profile()))
+
+
+def test_a_short_question_has_a_short_chain_however_much_of_it_is_answered():
+    # keeper, Aldwin, carried in step; kettles three words further on.
+    assert chain("keeper Aldwin carried kettles").tolist() == [1, 0]
+
+
+def test_what_is_pasted_does_not_count():
+    assert chain(TARGET).tolist() == [0, 0]
+    assert chain(f"What is meant by this? {TARGET}").tolist() == [0, 0]
+
+
+def test_golden_for_words_taken_out():
+    # keeper (in step with nothing) | carried .. copper across .. frozen (four: nine stands for seven, but kettles is
+    # gone before across: carried, copper | across, frozen, before, abbot) | cracked, bell. Nine in all, the four that
+    # are in step do not count.
+    length = len(["keeper", "carried", "copper", "across", "frozen", "before", "abbot", "cracked", "bell"])
+    assert chain(CLOZE).tolist() == [length - len(["across", "frozen", "before", "abbot"]), 0]
 
 
 def test_reason():

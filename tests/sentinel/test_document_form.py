@@ -21,6 +21,11 @@ def test_golden():
     assert value("I was ill and my doctor gave me aspirin for a week. What else can I take for it?") == 0
 
 
+def test_an_excerpt_with_a_question_to_it_is_no_document():
+    assert value(f"{RECORD} What does the last sentence mean?") == 0
+    assert value(f"Please summarise this for me. {RECORD}") == 0
+
+
 @pytest.mark.parametrize("query", ["aspirin dose", "Wie hoch ist die Dosis von Aspirin bei Kindern unter acht Jahren?"])
 def test_missing(query):
     assert value(query) is None

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel import DataError, Threat, ThreatModels
@@ -206,3 +206,37 @@ def test_a_file_round_trips_and_the_shipped_one_loads(tmp_path):
     (tmp_path / "m.json").write_text(MODELS.dumps())
     assert ThreatModels.load(tmp_path / "m.json").hash == MODELS.hash
     assert shipped_models() is shipped_models()
+
+
+points = st.lists(st.floats(-50, 50, allow_subnormal=False), min_size=1, max_size=6, unique=True).map(sorted)
+
+
+@settings(max_examples=200)
+@given(points, st.data())
+def test_one_value_has_digit_for_digit_the_surprise_that_an_array_has(values, data):
+    steps = data.draw(st.lists(st.sampled_from([0.0, 0.1, 1 / 3, 2.7]), min_size=len(values), max_size=len(values)))
+    curve = Curve(np.array(values), np.cumsum(steps), "m")
+    asked = [*values, *data.draw(st.lists(st.floats(-60, 60), max_size=5))]
+    assert [curve.at(value) for value in asked] == np.interp(asked, values, np.cumsum(steps)).tolist()
+    assert all(curve(np.array([v]))[0] == 0 for v in asked if v <= curve.quiet)
+    assert curve.at(np.nan) == 0
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(*[st.none() | st.floats(-2, 4)] * 4), min_size=1, max_size=5))
+def test_shares_are_the_contributions_of_the_same_table(rows):
+    curves = {
+        name: Curve(np.array([0.0, 1.0, 2.5]), np.array([first, 0.7, 3.1]), mechanism)
+        for name, first, mechanism in (("a", 0.0, "m"), ("b", 0.2, "m"), ("c", 0.0, "m"), ("d", 0.0, "n"))
+    }
+    fitted = SurpriseModel(curves, 1.3, -4.0)
+    table = np.array([[np.nan if v is None else v for v in row] for row in rows])
+    signals = {name: table[:, i] for i, name in enumerate("abcd")}
+    found = fitted.candidate_shares(signals, request_features(signals), len(rows))
+    if np.isnan(table).all():
+        assert found is None
+    else:
+        assert found.tolist() == fitted.contributions(table).tolist()
+    for row in table:
+        shares = fitted.shares({name: v for name, v in zip("abcd", row.tolist(), strict=True) if v == v})
+        assert shares is None if np.isnan(row).all() else shares == fitted.contributions(row).tolist()

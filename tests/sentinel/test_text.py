@@ -8,12 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinel.text import (
-    CACHED_CHARACTERS,
     MAX_TEXT_CHARACTERS,
     RunFinder,
     containment,
     normalise,
-    remembered,
     shorten,
     word_ngrams,
     words,
@@ -222,16 +220,3 @@ def test_words_made_of_look_alikes_alone_are_undone_in_a_latin_text_only():
         "\u0431\u044b\u043b",
         "\u0442\u0443\u0442",
     )
-
-
-def test_megabytes_are_not_kept_in_memory():
-    calls = []
-
-    @remembered(8)
-    def length(text):
-        calls.append(text)
-        return len(text)
-
-    long, short = "x" * (CACHED_CHARACTERS + 1), "x" * CACHED_CHARACTERS
-    assert [length(t) for t in (long, long, short, short)] == [len(long), len(long), len(short), len(short)]
-    assert calls == [long, long, short]
