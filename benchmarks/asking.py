@@ -77,7 +77,7 @@ class Service:
             policy=policy,
             models=models or shipped_models(),
             # How loaded the machine is must not change what is served.
-            resilience=Resilience.unlimited(),
+            resilience=Resilience.unlimited().model_copy(update={"failures": None}),
             resources=Resources(random=SeededRandomSource(seed)),
             sinks=[self._decisions.append],
             clock=self._clock,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -28,16 +29,18 @@ from sentinel.errors import DataError
 from sentinel.models import ThreatModels
 from sentinel.vocabulary import Request, Threat
 from strategist.calibration import Calibration, Option, Promise
-from strategist.conformal import sessions_needed, smallest_alpha, strongest
+from strategist.conformal import monotonised, sessions_needed, smallest_alpha, strongest
 from strategist.policies.adaptive import AdaptivePolicy
 
 ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.05, "benign-hard": 0.04}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
-PRICES = (0.0, *np.geomspace(0.003, 30.0, 33).round(6).tolist())
-"""Settings from the strongest intervention to the mildest; beyond the last, nothing is done at all."""
+PRICES = (0.0, *np.geomspace(0.03, 100.0, 43).round(6).tolist())
+"""Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
+RATES = tuple(np.geomspace(0.01, 30.0, 29).round(6).tolist())
+"""Rates that are tried for each origin of threats."""
 MOST = 60
 """Sessions of one attack at most; `MOST_SERIES` where one session is a series of questions."""
-MOST_SERIES = 16
+MOST_SERIES = 30
 MORE = 2
 """How many times the data set's own number of hard queries and follow-ups is made besides."""
 PRIOR = 20.0
@@ -45,6 +48,10 @@ PRIOR = 20.0
 PRIOR_COST = 0.002
 UNKNOWN = 0.01
 """P of a threat that was not evaluated, as the policy takes it."""
+FITTED = frozenset({"suspicion_filter"})
+"""Defenses that read the fitted models, which have seen the very attacks that residuals are measured on: half of what
+they seem to stop is not counted on. Without that they look as good as a rule that knows the attack's construction, and
+cheaper, and the rule would never be chosen beside them."""
 PROBED = ((1000, 1000, 12, 8), (1000, 1000, 8, 5), (48, 48, 8, 5), (30, 28, 8, 5), (12, 10, 7, 3))
 CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(
@@ -246,8 +253,11 @@ def calibrate(
     parts = ("calibrate", "test") if strict else ("calibrate",)
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
     held += _more_benign(made, seed, "calibrate")
-    options = measured_options(data, [*traffic, *_more_benign(made, seed, "fit")], model, models, seed, alphas, report)
-    calibration = Calibration(options=options, price=None, models=models.hash)
+    known = [*traffic, *_more_benign(made, seed, "fit")]
+    options, benign = measured_options(data, known, model, models, seed, alphas, report)
+    report("setting rates", 0, 1)
+    rates = shared_rates(options, benign, alphas)
+    calibration = Calibration(options=options, price=None, rates=rates, models=models.hash)
     tables: dict[str, list[NDArray[np.float64]]] = {}
     for number, (staged, _) in enumerate(stage(data, held, model, models, seed, report)):
         report(f"calibrating on {staged.name}", number, len(held))
@@ -261,6 +271,33 @@ def calibrate(
             "fitted_on": f"{data.name} ({data.hash}), seed {seed}",
         }
     )
+
+
+def shared_rates(
+    options: Sequence[Option], benign: Sequence[Staged], alphas: Mapping[str, float]
+) -> dict[Literal["client", "corpus"], float]:
+    """The price for each origin of threats at which its defenses alone cost half of what may be lost.
+
+    One price for both would be set by whichever hurts first, and leave the other idle. What matters is the proportion:
+    the price itself is chosen afterwards, on sessions that nothing here has seen.
+
+    Args:
+        options: With their costs.
+        benign: What the costs come from.
+        alphas: What each kind of traffic may lose.
+    """
+    rates: dict[Literal["client", "corpus"], float] = {}
+    for origin in ("client", "corpus"):
+        own = tuple(option for option in options if option.origin == origin)
+        if not own:
+            continue
+        tables: dict[str, list[NDArray[np.float64]]] = {}
+        for staged in benign:
+            tables.setdefault(staged.name, []).append(losses_by_price(staged, Calibration(options=own), RATES).table)
+        lost = {kind: monotonised(np.concatenate(found)).mean(axis=0) for kind, found in tables.items()}
+        kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= alphas[kind] / 2 for kind in lost)]
+        rates[origin] = min(kept, default=RATES[-1])
+    return rates
 
 
 def enough(data: Dataset, seed: int, alphas: Mapping[str, float]) -> None:
@@ -290,8 +327,9 @@ def measured_options(
     seed: int,
     alphas: Mapping[str, float],
     report: Report,
-) -> tuple[Option, ...]:
-    """Residual, cost and milliseconds of every candidate."""
+) -> tuple[tuple[Option, ...], list[Staged]]:
+    """Residual, cost and milliseconds of every candidate, and the benign traffic that the costs come from."""
+    benign: list[Staged] = []
     left: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
     looks: dict[str, list[Mapping[Threat, float]]] = {}
     lost: list[dict[str, list[float]]] = [{} for _ in CANDIDATES]
@@ -301,15 +339,18 @@ def measured_options(
         threat = staged.traffic.attack.manifest.threat
         if threat is not None:
             for i, share in enumerate(residuals(staged, CANDIDATES)):
+                if share is not None and CANDIDATES[i][0] in FITTED:
+                    share = (1.0 + share) / 2.0
                 if share is not None:
                     left[i].setdefault(threat, {})[staged.name] = round(share, 6)
             continue
+        benign.append(staged)
         looks.setdefault(staged.name, []).extend(request_looks(staged))
         for i, candidate in enumerate(CANDIDATES):
             samples = staged.samples(OnlyPolicy(defenses=(as_text(candidate),)))
             lost[i].setdefault(staged.name, []).extend(request_losses(staged, samples))
             spent[i] += [ms for sample in samples for ms in sample.overhead_ms]
-    return tuple(
+    options = tuple(
         Option(
             name=name,
             parameters=dict(parameters),
@@ -320,6 +361,7 @@ def measured_options(
         )
         for i, (name, parameters) in enumerate(CANDIDATES)
     )
+    return options, benign
 
 
 def cost_curve(

@@ -54,7 +54,8 @@ class OraclePolicy(Policy):
         """What an option leaves of the attack; of one not measured, of the longest name it begins with."""
         if self.attack is None:
             return 1.0
-        measured = option.residual.get(ATTACKS.get(self.attack).manifest.threat, {})  # type: ignore[call-overload]
+        threat = ATTACKS.get(self.attack).manifest.threat
+        measured = {} if threat is None else option.residual.get(threat, {})
         names = [name for name in measured if self.attack == name or self.attack.startswith(f"{name}-")]
         if names:
             return float(measured[max(names, key=len)])

@@ -87,10 +87,10 @@ class CorpusProfile:
     def hash(self) -> str:
         """First 16 hexadecimal digits of a SHA-256 over everything that a signal can read off the profile."""
         total = hashlib.sha256(f"{self.documents}\0{self.fingerprint}\0{self.sample.shape}\0".encode())
-        total.update(np.ascontiguousarray(self.sample))
+        total.update(np.ascontiguousarray(self.sample).tobytes())
         if self.text is not None:
             total.update(f"\0text {self.text.documents}\0".encode())
-            total.update(np.ascontiguousarray(self.text.counts))
+            total.update(np.ascontiguousarray(self.text.counts).tobytes())
         if self.records is not None:
             total.update(f"\0records {len(self.records.ids)}\0".encode())
             total.update(self.records.rows.tobytes())

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from langchain_core.documents import Document
 
 from sentinel.errors import ConfigurationError
+from sentinel.models import ThreatModels, shipped_models
 from sentinel.vocabulary import Request
 from strategist.calibration import Calibration
 from strategist.callers import Caller, CallerDefaults
@@ -26,6 +27,8 @@ from strategist.engine import Engine
 from strategist.policies import POLICIES, Policy, build_policy
 from strategist.sources import Source
 
+BESIDE = "models.json"
+"""What `sentinel-bench calibrate` writes beside a calibration."""
 Sink = Callable[[Decision], None]
 Attach = Literal["id", "none", "full"]
 
@@ -130,3 +133,21 @@ def calibrated(policy: str | Policy, calibration: object) -> Policy:
     if fields.get("calibration", calibration) != calibration:
         raise ConfigurationError(f"policy {policy.manifest.name} was built with another calibration")
     return kind(**{**fields, "calibration": calibration})
+
+
+def models_for(policy: Policy, calibration: object) -> ThreatModels:
+    """The models that a policy's calibration was measured with: the shipped ones, or those that lie beside its file.
+
+    Raises:
+        ConfigurationError: They are neither.
+    """
+    shipped = shipped_models()
+    wanted = getattr(getattr(policy, "calibration", None), "models", "")
+    if wanted in ("", shipped.hash):
+        return shipped
+    beside = Path(calibration).parent / BESIDE if isinstance(calibration, str | Path) else None
+    if beside is not None and beside.is_file() and (models := ThreatModels.load(beside)).hash == wanted:
+        return models
+    raise ConfigurationError(
+        f"the calibration was measured with models {wanted}: give models as well, or put their {BESIDE} beside it"
+    )

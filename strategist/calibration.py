@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -60,9 +60,18 @@ class Option(BaseModel):
         return cost
 
     @property
+    def origin(self) -> Literal["client", "corpus"]:
+        """Where the threats come from that it was measured against."""
+        return "client" if self.residual and BY_CLIENT.issuperset(self.residual) else "corpus"
+
+    @property
     def planned(self) -> PlannedDefense:
         """As a plan names it."""
         return PlannedDefense(self.name, self.parameters)
+
+
+BY_CLIENT = frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION, Threat.UNSAFE_COMPLETION})
+"""Threats that come from who asks; the others come through the corpus, and trust in a client says nothing of them."""
 
 
 class Promise(BaseModel):
@@ -89,6 +98,8 @@ class Calibration(BaseModel):
         options: What may be chosen.
         price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
             stands for infinity: the calibration found no intervention that keeps the promise.
+        rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. The two
+            kinds of defenses then share what benign users may lose, and neither uses it up alone.
         promises: By kind of benign traffic.
         models: Hash of the threat models that it was measured with.
         fitted_on: Where it comes from, for reports.
@@ -99,6 +110,9 @@ class Calibration(BaseModel):
     schema_version: Literal[1] = 1
     options: tuple[Option, ...] = ()
     price: float | None = Field(1.0, ge=0.0)
+    rates: dict[Literal["client", "corpus"], Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
+        default_factory=dict
+    )
     promises: dict[str, Promise] = Field(default_factory=dict)
     models: str = ""
     fitted_on: str = ""

@@ -34,7 +34,7 @@ from strategist.engine import FailureMode
 from strategist.policies import POLICIES, Policy, build_policy
 from strategist.resilience import Resilience
 
-DEFAULT_POLICY = "rules"
+DEFAULT_POLICY = "adaptive"
 SECRETS = ("state", "hash_key")
 """Keys in which `${NAME}` stands for an environment variable."""
 _TAGS = ("jsonl", "logging", "otel")

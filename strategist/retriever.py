@@ -43,7 +43,7 @@ from sentinel.history import HistoryStore, MemoryHistory
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K
-from strategist._runtime import Attach, Runtime, Sink, calibrated, config_hash
+from strategist._runtime import Attach, Runtime, Sink, calibrated, config_hash, models_for
 from strategist.allow_list import AllowList
 from strategist.callers import Caller, CallerDefaults, split_caller
 from strategist.configuration import DEFAULT_POLICY, SentinelConfig
@@ -160,9 +160,14 @@ class DefendedRetriever(BaseRetriever):
         source = source_for(self.base, self.embeddings, self.exact)
         models = ThreatModels.load(self.models) if isinstance(self.models, Path) else self.models
         if models is None:
-            models = shipped_models()
-            if not policy.manifest.passive:
+            models = models_for(policy, self.calibration)
+            if not policy.manifest.passive and models is shipped_models():
                 _warn_uncalibrated()
+        elif (wanted := getattr(getattr(policy, "calibration", None), "models", "")) not in ("", models.hash):
+            raise ConfigurationError(
+                f"the calibration was measured with models {wanted}, and these are {models.hash}: "
+                "calibrate anew, or give both from one run of sentinel-bench calibrate"
+            )
         if self.prevalence is not None:
             models = models.at(self.prevalence)
         corpus = CorpusProfile.load(self.profile) if isinstance(self.profile, Path) else self.profile

@@ -97,7 +97,7 @@ def scored(profile: RiskProfile) -> Assessment:
     worst = min(max(known, default=0.0), 1.0)
     level = Level((worst > ELEVATED_FROM) + (worst > CRITICAL_FROM))
     delta = MOST_DELTA * (1.0 - 2.0 * max(worst, 0.0)) if known else 0.0
-    return Assessment(level, *scores, delta=delta)
+    return Assessment(level, scores[0], scores[1], scores[2], scores[3], delta)
 
 
 def symbol_share(query: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import product
 from typing import Annotated, Any, Self
@@ -14,16 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny
 
+from defenses import DEFENSES, DefenseManifest
 from sentinel.errors import ConfigurationError
+from sentinel.manifest import Need
 from sentinel.profile import RiskProfile
+from sentinel.signals import SIGNALS
 from sentinel.vocabulary import Request, Threat
-from strategist.calibration import Calibration, Option, shipped_calibration
+from strategist.calibration import BY_CLIENT, Calibration, Option, shipped_calibration
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest
 
 MOST_PLANS = 100_000
-BY_CLIENT = frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION, Threat.UNSAFE_COMPLETION})
-"""Threats that come from who asks; the others come through the corpus, and trust in a client says nothing of them."""
+MEASURED = frozenset({Need.VECTORS, Need.CORPUS_PROFILE, Need.HISTORY})
+"""Needs whose being met shows in what was measured of a request."""
+READS: Mapping[str, frozenset[Need]] = {"suspicion_filter": frozenset({Need.CORPUS_PROFILE})}
+"""Without a corpus profile half of what suspicion rests on is missing; what was measured of it does not hold then."""
 TRUST_BOUNDS = (0.02, 0.98)
 
 
@@ -120,12 +125,15 @@ class Objective:
         weights: What P of each threat and the cost of each option weigh, shape (plans, threats + options).
         waiting: What the milliseconds weigh, shape (plans,).
         curves: For each option the columns of the threats that it is for, and its cost over log-odds of P.
+        needs: What each option needs of `MEASURED`.
     """
 
     plans: Plans
     weights: NDArray[np.float64]
     waiting: NDArray[np.float64]
     curves: tuple[tuple[list[int], list[float], list[float]], ...]
+    needs: tuple[frozenset[Need], ...]
+    _barred: dict[frozenset[Need], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -137,18 +145,28 @@ class Objective:
             (np.flatnonzero(against).tolist(), [_logit(p) for p, _ in option.cost], [cost for _, cost in option.cost])
             for option, against in zip(calibration.options, plans.against, strict=True)
         )
-        return cls(
-            plans, np.hstack([plans.residual * severe, price * plans.holds]), latency * plans.milliseconds, curves
-        )
+        prices = np.array([price * calibration.rates.get(option.origin, 1.0) for option in calibration.options])
+        weights = np.hstack([plans.residual * severe, plans.holds * prices])
+        return cls(plans, weights, latency * plans.milliseconds, curves, tuple(map(_needs, calibration.options)))
 
-    def least(self, risk: list[float]) -> tuple[int, ...]:
+    def least(self, risk: list[float], unmet: frozenset[Need] = frozenset()) -> tuple[int, ...]:
         """The options of the best plan; of equally good ones the first, so that nothing is chosen for nothing.
 
         Args:
             risk: P of each of the plans' threats.
+            unmet: What this request lacks; options that need it are out of the question.
         """
         found = self.weights @ np.array(risk + self.costs(risk)) + self.waiting
+        if unmet:
+            found = found + self._without(unmet)
         return self.plans.chosen[int(found.argmin())]
+
+    def _without(self, unmet: frozenset[Need]) -> NDArray[np.float64]:
+        """Infinity for each plan that holds an option with an unmet need, else 0."""
+        if unmet not in self._barred:
+            lacking = np.array([not unmet.isdisjoint(needs) for needs in self.needs], dtype=bool)
+            self._barred[unmet] = np.where(self.plans.holds[:, lacking].any(axis=1), np.inf, 0.0)
+        return self._barred[unmet]
 
     def costs(self, risk: Sequence[float]) -> list[float]:
         """What each option is expected to take from a benign user with this request; without points, nothing."""
@@ -167,10 +185,11 @@ class AdaptivePolicy(Policy):
         sum over threats of P(threat) * severity * residual(threat, set)
         + price * (1 - P) * cost(set, P) + latency * ms(set)
 
-    Residual, cost and milliseconds were measured on the corpus by `sentinel-bench calibrate`; the price of a lost share
-    of benign recall is the smallest that keeps the calibration's promises (conformal risk control, arXiv 2208.02814).
-    Benign users pay only where the request is theirs, hence 1 - P. What they pay depends on P too: hiding what a query
-    copies costs nothing on ordinary questions, and a pasted excerpt's own source on those that look like a probe.
+    where the price has a rate for each origin of threats, clients and corpus. Residual, cost and milliseconds were
+    measured on the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest
+    that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). Benign users pay only where the
+    request is theirs, hence 1 - P. What they pay depends on P too: hiding what a query copies costs nothing on ordinary
+    questions, and a pasted excerpt's own source on those that look like a probe.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
     An operator's trust in a client moves the odds of those threats that come from clients: the prior odds are
     multiplied by (1 - trust) / trust, so that 0.5 changes nothing.
@@ -214,7 +233,7 @@ class AdaptivePolicy(Policy):
         if objective is None:
             return DefensePlan(overfetch=self.overfetch)
         risk = {threat: self._probability(threat, request, profile) for threat in objective.plans.threats}
-        picked = [self.calibration.options[i] for i in objective.least(list(risk.values()))]
+        picked = [self.calibration.options[i] for i in objective.least(list(risk.values()), _unmet(profile))]
         chosen = tuple(PlannedDefense(o.name, o.parameters, _why(o, risk)) for o in picked)
         return DefensePlan(chosen, self.overfetch)
 
@@ -227,6 +246,23 @@ class AdaptivePolicy(Policy):
         trust = min(max(request.trust, TRUST_BOUNDS[0]), TRUST_BOUNDS[1])
         odds = probability * (1.0 - trust)
         return odds / (odds + (1.0 - probability) * trust)
+
+
+def _needs(option: Option) -> frozenset[Need]:
+    manifest: DefenseManifest = DEFENSES.get(option.name).manifest
+    return (manifest.needs | READS.get(option.name, frozenset())) & MEASURED
+
+
+def _unmet(profile: RiskProfile) -> frozenset[Need]:
+    """What nothing that needs it could be measured with: a base without vectors, a corpus without a profile."""
+    known = {name for name, value in profile.signals.items() if value is not None}
+    return frozenset(need for need in MEASURED if known.isdisjoint(_witnesses(need)) and known)
+
+
+@lru_cache(maxsize=8)
+def _witnesses(need: Need) -> frozenset[str]:
+    """The package's signals that need it."""
+    return frozenset(name for name, manifest in SIGNALS.manifests().items() if need in manifest.needs)  # type: ignore[attr-defined]
 
 
 def _why(option: Option, risk: Mapping[Threat, float]) -> str:

@@ -18,6 +18,7 @@ from benchmarks.staged import PATIENT, Replayed, Staged, stage
 from benchmarks.world import KnownEmbeddings, World, build_world
 from defenses import Resources, SeededRandomSource
 from defenses.context.echo_filter import EchoFilter
+from sentinel.evidence import Evidence
 from sentinel.history import MemoryHistory
 from sentinel.models import shipped_models
 from sentinel.sensing import Sentinel
@@ -123,8 +124,13 @@ def test_a_history_is_kept_for_each_client(data: Dataset) -> None:
     """Else the test above would not tell whether there is one."""
     traffic = drilled(Traffic.of(data, "benign", SEED))
     staged = Staged.of(traffic, world_of(data, traffic), SEED, shipped_models())
-    runs = [staged.sentinel.late[request].peak("yes_no_run") for request in staged.requests[-1]]
+    sentinel = staged.sentinel
+    runs = [sentinel.late[request].peak("yes_no_run") for request in staged.requests[-1]]
     assert max(runs) > 2 * runs[0] > 0.0
+    # Measured anew over fewer candidates, it is the past of that moment that counts.
+    last = staged.requests[-1][-1]
+    seen = Evidence(last, staged.source.embed(last.query), sentinel.candidates[last][:-1], sentinel.corpus)
+    assert sentinel.sense_context(seen, sentinel.sense_query(seen)).peak("yes_no_run") > 2 * runs[0]
 
 
 @dataclass

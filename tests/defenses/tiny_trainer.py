@@ -54,6 +54,10 @@ def preferences(n: int = 8) -> Dataset:
     )
 
 
+def with_soft_labels(values):
+    return preferences().add_column("better", [float(v) for v in values])
+
+
 PLAIN = {
     "bf16": False, "use_cpu": True, "report_to": [], "logging_steps": 1, "save_strategy": "no", "disable_tqdm": True,
     "optim": "sgd", "learning_rate": 0.1, "lr_scheduler_type": "constant", "max_steps": 2, "max_grad_norm": 0.0,

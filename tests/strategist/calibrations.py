@@ -55,4 +55,7 @@ def calibrations(draw: st.DrawFn) -> Calibration:
     ]
     price = draw(st.none() | st.floats(0.0, 50.0))
     promise = Promise(alpha=draw(st.floats(0.01, 1.0)), sessions=draw(st.integers(0, 500)), loss=draw(_SHARES))
-    return Calibration(options=tuple(made), price=price, promises={"benign": promise}, models="m", fitted_on="made")
+    rates = draw(st.dictionaries(st.sampled_from(["client", "corpus"]), st.floats(0.0, 20.0)))
+    return Calibration(
+        options=tuple(made), price=price, rates=rates, promises={"benign": promise}, models="m", fitted_on="made"
+    )

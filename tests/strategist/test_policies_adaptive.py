@@ -11,7 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from sentinel import ConfigurationError, Request, RiskProfile, Threat
+from defenses import DEFENSES
+from sentinel import SIGNALS, ConfigurationError, Request, RiskProfile, Threat
+from sentinel.manifest import Need
 from strategist import DefendedRetriever, DefensePlan, build_policy
 from strategist.calibration import Calibration, Option
 from strategist.policies import adaptive
@@ -62,7 +64,10 @@ def expected_cost(policy, option, request, profile):
         return 0.0
     safe = np.clip([p, *(place for place, _ in option.cost)], 1e-9, 1.0 - 1e-9)
     odds = np.log(safe / (1.0 - safe))
-    return (1.0 - p) * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
+    corpus = {Threat.POISONING, Threat.INJECTION, Threat.JAMMING}
+    origin = "corpus" if corpus & set(option.residual) or not option.residual else "client"
+    rate = policy.calibration.rates.get(origin, 1.0)
+    return rate * (1.0 - p) * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
 
 
 def worth(policy, subset, request, profile):
@@ -79,6 +84,18 @@ def every_plan(options):
     names = dict.fromkeys(option.name for option in options)
     choices = [[None, *(o for o in options if o.name == name)] for name in names]
     return [tuple(o for o in picked if o is not None) for picked in product(*choices)]
+
+
+def possible(option, profile):
+    """Whether something that needs what the option needs could be measured of the request."""
+    needs = set(DEFENSES.get(option.name).manifest.needs)
+    needs |= {Need.CORPUS_PROFILE} if option.name == "suspicion_filter" else set()
+    measured = [SIGNALS.get(n).manifest for n, v in profile.signals.items() if v is not None and n in SIGNALS.names()]
+    nothing = all(value is None for value in profile.signals.values())
+    return nothing or all(
+        any(need in manifest.needs for manifest in measured)
+        for need in needs & {Need.VECTORS, Need.CORPUS_PROFILE, Need.HISTORY}
+    )
 
 
 def objective(policy, subset, request, profile, price):
@@ -99,7 +116,9 @@ def test_no_plan_is_worth_more_than_the_one_chosen(calibration, request, profile
     subset = subset_of(policy, plan)
     assert len(subset) == len(plan.defenses)
     found = objective(policy, subset, request, profile, price)
-    best = min(objective(policy, other, request, profile, price) for other in every_plan(calibration.options))
+    allowed = [other for other in every_plan(calibration.options) if all(possible(o, profile) for o in other)]
+    best = min(objective(policy, other, request, profile, price) for other in allowed)
+    assert all(possible(option, profile) for option in subset)
     assert found <= best + 1e-9 * (1.0 + price)
     assert plan.overfetch == 3
 

@@ -444,6 +444,7 @@ def test_the_configurations_hash():
     changed = [
         {},
         {"policy": "none"},
+        {"policy": "rules"},
         {"policy": build_policy("rules", {"run": 11})},
         {"policy": build_policy("rules", {"echo": 0.7})},
         {"on_error": "closed"},
@@ -451,7 +452,8 @@ def test_the_configurations_hash():
     ]
     assert len({hashed(**options) for options in changed}) == len(changed)
     assert all(hashed(**options) == hashed(**options) for options in changed)
-    assert hashed() == hashed(policy=build_policy("rules", {"run": 25}), sinks=[print], attach="none")
+    plain = hashed(policy="rules")
+    assert plain == hashed(policy=build_policy("rules", {"run": 25}), sinks=[print], attach="none")
 
 
 # Promise 12: nothing is shared between requests, and the loop is never blocked
