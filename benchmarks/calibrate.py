@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
-from benchmarks.fit import BENIGN, SHARES, Part, training_traffic
+from benchmarks.fit import ASKED, BENIGN, SHARES, Part, training_traffic
 from benchmarks.metrics import METRICS, Cell
 from benchmarks.readings import Report, Traffic
 from benchmarks.samples import Sample
@@ -38,6 +38,8 @@ PRICES = (0.0, *np.geomspace(0.03, 100.0, 43).round(6).tolist())
 """Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
 RATES = tuple(np.geomspace(0.01, 30.0, 29).round(6).tolist())
 """Rates that are tried for each origin of threats."""
+ALONE = 0.75
+"""Share of what may be lost that the defenses of one origin may cost alone; both rarely strike the same session."""
 MOST = 60
 """Sessions of one attack at most; `MOST_SERIES` where one session is a series of questions."""
 MOST_SERIES = 30
@@ -247,14 +249,17 @@ def calibrate(
     Raises:
         DataError: Too few benign sessions, or too few passages to make attacks of.
     """
-    traffic = [_limited(item, seed) for item in training_traffic(data, seed, "fit")]
+    # The poisonings' own questions are made of the words of the very sentence that answers them, as no user's are: what
+    # they teach of forms of questions is worth fitting on, what a defense costs them is worth nothing.
+    known = training_traffic(data, seed, "fit")
+    traffic = [_limited(item, seed) for item in known if not item.sessions[0].id.startswith(ASKED)]
     made = traffic[0].data
     # What a run will score stays unread; for production there is no test to keep apart.
     parts = ("calibrate", "test") if strict else ("calibrate",)
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
     held += _more_benign(made, seed, "calibrate")
-    known = [*traffic, *_more_benign(made, seed, "fit")]
-    options, benign = measured_options(data, known, model, models, seed, alphas, report)
+    measured = [*traffic, *_more_benign(made, seed, "fit")]
+    options, benign = measured_options(data, measured, model, models, seed, alphas, report)
     report("setting rates", 0, 1)
     rates = shared_rates(options, benign, alphas)
     calibration = Calibration(options=options, price=None, rates=rates, models=models.hash)
@@ -276,7 +281,7 @@ def calibrate(
 def shared_rates(
     options: Sequence[Option], benign: Sequence[Staged], alphas: Mapping[str, float]
 ) -> dict[Literal["client", "corpus"], float]:
-    """The price for each origin of threats at which its defenses alone cost half of what may be lost.
+    """The price for each origin of threats at which its defenses alone cost `ALONE` of what may be lost.
 
     One price for both would be set by whichever hurts first, and leave the other idle. What matters is the proportion:
     the price itself is chosen afterwards, on sessions that nothing here has seen.
@@ -295,7 +300,7 @@ def shared_rates(
         for staged in benign:
             tables.setdefault(staged.name, []).append(losses_by_price(staged, Calibration(options=own), RATES).table)
         lost = {kind: monotonised(np.concatenate(found)).mean(axis=0) for kind, found in tables.items()}
-        kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= alphas[kind] / 2 for kind in lost)]
+        kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= ALONE * alphas[kind] for kind in lost)]
         rates[origin] = min(kept, default=RATES[-1])
     return rates
 

@@ -32,6 +32,8 @@ SKIPPED = ("interrogation-slow", "interrogation-sybil", "interrogation-open")
 """Forms of an attack that is there already, with many more requests; the open one is a drill-down by construction."""
 SERIES_FROM = 2
 """0-based turn from which on a series of questions can be called one."""
+ASKED = "asked-"
+"""Before the id of a session whose questions poisonings are made for."""
 MOST_SERIES = 60
 """Sessions of an attack that asks many questions: its requests resemble each other, and there would be thousands."""
 THROUGH_THE_CORPUS = (Threat.POISONING, Threat.INJECTION, Threat.JAMMING)
@@ -91,7 +93,7 @@ def _asked(made: Dataset, seed: int) -> Traffic:
     """The questions that poisonings are made for, as benign sessions."""
     queries = tuple(Query(target.query_id, target.question, target.gold) for target in made.poison)
     traffic = Traffic.of(replace(made, queries=queries), "benign", seed)
-    return replace(traffic, data=made, sessions=[replace(s, id=f"asked-{s.id}") for s in traffic.sessions])
+    return replace(traffic, data=made, sessions=[replace(s, id=ASKED + s.id) for s in traffic.sessions])
 
 
 def request_examples(

@@ -64,6 +64,19 @@ def asks(found: Sequence[str], ending: str) -> bool:
     return at == 0 and _misspelt_opener(head[0])
 
 
+def states(found: Sequence[str], text: str) -> bool:
+    """Whether a query is a statement as it stands in print: a capital, and a verb that something follows.
+
+    Who types a sentence of a passage is looking for the passage. An unfinished one ("the capital of Norway is") asks.
+
+    Args:
+        found: Its normalised words.
+        text: As written.
+    """
+    start = text.lstrip()[:1]
+    return start.isupper() and not asks(found, text) and not _AUXILIARIES.isdisjoint(found[1:-2])
+
+
 @lru_cache(maxsize=4096)
 def _misspelt_opener(word: str) -> bool:
     if len(word) < 4 or word in FUNCTION_WORDS:

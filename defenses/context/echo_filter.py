@@ -11,7 +11,7 @@ from sys import intern
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
-from defenses.context._echo import asks, echo, edges
+from defenses.context._echo import asks, echo, edges, states
 from defenses.context._located import MAX_CHARACTERS, sentence_words
 from sentinel._memory import remembered
 from sentinel.evidence import Evidence
@@ -49,6 +49,8 @@ class EchoFilter(SelectionDefense):
     * it *begins* with a sentence that says nothing but what an open question says: `share` of its content words
       and hardly one of its own. An answer has at least the answer besides.
 
+    A query that is a statement asks nothing: its sentence stands in the passage that it was taken from.
+
     They catch words swapped, left out, misspelt, and some replaced; a synonym for every word passes.
     A pasted excerpt stands in its source as a whole too; that is a membership question and not a poisoned passage,
     so long queries are left to the retrieval defenses (`longest`). In a corpus of questions with their answers
@@ -71,7 +73,7 @@ class EchoFilter(SelectionDefense):
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop the candidates that echo the question."""
         length = len(evidence.query_words)
-        if not MIN_WORDS <= length <= self.longest:
+        if not MIN_WORDS <= length <= self.longest or states(evidence.query_words, evidence.request.query):
             return Selection.all_of(evidence)
         dropped: dict[int, str] = {}
         # A title or a few keywords stand in many a good passage in one piece; a question does not.

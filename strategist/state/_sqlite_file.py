@@ -192,9 +192,17 @@ class SqliteFile:
 
 def _is_ours(db: sqlite3.Connection, path: Path) -> bool:
     """Whether this is a state file; False for an empty one, and an error for anything else."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    # In one transaction: another process may be making the file between two looks at it.
+    alone = not db.in_transaction
+    if alone:
+        db.execute("BEGIN")
+    try:
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        if alone:
+            db.execute("ROLLBACK")
     if (application, version, tables) == (0, 0, 0):
         return False
     if application != APPLICATION:

@@ -230,3 +230,18 @@ def test_a_text_full_of_questions_is_read_whole_every_time():
         assert select(LINDEN, [text]).keep == ()
     assert echo_filter._remembered_sentences(text) is None
     assert len(echo_filter._remembered_sentences(f"Water is wet. {QUERY} It is.")) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("The Linden parking rules were changed in spring by the council", True),
+        ("the Linden parking rules were changed in spring by the council", False),  # typed, not copied
+        ("The Linden parking rules were changed in spring by", True),
+        ("The number of days in spring that parking is", False),  # unfinished: it asks
+        ("The Linden parking rules for guests in winter and spring", False),  # no verb: it may be a question
+        ("Were the Linden parking rules changed in spring by the council", False),
+    ],
+)
+def test_a_statement_asks_nothing(query, kept):
+    assert bool(select(query, [f"{query}. Forty crowns is the fee."]).keep) is kept
