@@ -32,7 +32,7 @@ from strategist.calibration import Calibration, Option, Promise
 from strategist.conformal import monotonised, sessions_needed, smallest_alpha, strongest
 from strategist.policies.adaptive import AdaptivePolicy
 
-ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.05, "benign-hard": 0.04}
+ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign-hard": 0.05}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
 PRICES = (0.0, *np.geomspace(0.03, 100.0, 43).round(6).tolist())
 """Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
