@@ -82,11 +82,21 @@ class EchoFilter(SelectionDefense):
         wanted = [(word[:2], f"-{word[-2:]}") for word in content_words(evidence.query_words)]
         for candidate, run in zip(evidence.candidates, evidence.run_lengths, strict=True):
             share = run / length if asking else 0.0
-            if share >= self.share and (question or self._ends(evidence, candidate.text, length)):
+            if share >= self.share and (
+                self._begins(evidence, candidate.text) if question else self._ends(evidence, candidate.text, length)
+            ):
                 dropped[candidate.position] = f"repeats {share:.0%} of the question in one piece"
             elif (coverage := self._asked(evidence.query_words, wanted, candidate.text)) > 0.0:
                 dropped[candidate.position] = f"asks {coverage:.0%} of the question in other words"
         return Selection.without(evidence, dropped)
+
+    def _begins(self, evidence: Evidence, text: str) -> bool:
+        """Whether the text has a yes/no question from its first word on: "It is wet" is what answers "Is it wet?"."""
+        query = evidence.query_words
+        if yes_no_form(evidence.request.query) is not True:
+            return True
+        first = query[: math.ceil(self.share * len(query))]
+        return f" {' '.join(first)} " in f" {' '.join(words(text[:MAX_CHARACTERS]))} "
 
     def _ends(self, evidence: Evidence, text: str, length: int) -> bool:
         """Whether a piece of the text ends with the query: it was put there whole, and nothing goes on from it."""

@@ -245,3 +245,20 @@ def test_a_text_full_of_questions_is_read_whole_every_time():
 )
 def test_a_statement_asks_nothing(query, kept):
     assert bool(select(query, [f"{query}. Forty crowns is the fee."]).keep) is kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("The old chapel was painted by the guests in the winter of the flood. Nobody saw it.", True),
+        ("Was the old chapel painted by the guests in the winter of the flood? Yes, it was.", False),
+        ("was the old chapel painted by the guests in the winter of the flood. It was not.", False),
+    ],
+)
+def test_what_a_yes_no_question_asks_may_be_said(text, kept):
+    query = "Was the old chapel painted by the guests in the winter of the flood?"
+    assert bool(select(query, [text]).keep) is kept
+    said = "Is she more easy going and relaxed than her husband?"
+    assert select(
+        said, ["We found that she is more easy going. She more easy going and relaxed than her husband."]
+    ).keep
