@@ -9,17 +9,20 @@ from typing import Any
 
 from langchain_core.embeddings import Embeddings
 
-from benchmarks.calibrate import calibrate
+from benchmarks.calibrate import calibrate, made_from
 from benchmarks.data import Dataset
 from benchmarks.fit import fit_command
+from benchmarks.oracle import NAME as ORACLE
+from benchmarks.oracle import OraclePolicy
 from sentinel.errors import DataError
 from sentinel.models import ThreatModels, shipped_models
-from strategist.calibration import Calibration, shipped_calibration
+from strategist.calibration import MODELS, Calibration, Promise, models_of, shipped_calibration
 from strategist.policies import POLICIES, Policy
 
 AUTO, SHIPPED = "auto", "shipped"
-MODELS, CALIBRATION = "models.json", "calibration.json"
-"""Files of the run folder."""
+CALIBRATION = "calibration.json"
+"""File of the run folder; its models lie beside it."""
+MADE = "made for this run from attacks on this corpus and its own benign sessions"
 Report = Callable[[str, int, int], None]
 
 
@@ -45,7 +48,7 @@ class Artefacts:
 
 def reads_calibration(policies: Iterable[str | Policy]) -> bool:
     """Whether any of some policies knows what to do with a calibration."""
-    kinds = (type(p) if isinstance(p, Policy) else POLICIES.get(p) for p in policies)
+    kinds = (OraclePolicy if p == ORACLE else POLICIES.get(p) if isinstance(p, str) else type(p) for p in policies)
     return any("calibration" in kind.model_fields for kind in kinds)
 
 
@@ -64,16 +67,17 @@ def artefacts(
         report: Told of progress.
 
     Raises:
-        DataError: A file is no calibration, or does not belong to the models.
+        DataError: A file is no calibration.
+        ConfigurationError: Its models are not beside it.
     """
     if source == SHIPPED:
         return Artefacts.shipped()
     if source != AUTO:
-        return _of_file(Path(source))
+        return _read(Path(source), f"from {Path(source).name}")
     if shipped_calibration().fitted_on == made_from(data, seed):
         return Artefacts.shipped("the shipped models and calibration, which were made from this very data")
-    if (folder / CALIBRATION).is_file() and (folder / MODELS).is_file():
-        return _checked(ThreatModels.load(folder / MODELS), Calibration.load(folder / CALIBRATION), "made for this run")
+    if (folder / CALIBRATION).is_file():  # written last
+        return _read(folder / CALIBRATION, MADE)
     try:
         models = fit_command(data, model, seed, "fit", report)
         calibration = calibrate(data, model, models, seed, strict=False, report=report)
@@ -81,12 +85,7 @@ def artefacts(
         return Artefacts.shipped(f"the shipped models and calibration: none can be made of this corpus ({error})")
     (folder / MODELS).write_text(models.dumps() + "\n", encoding="utf-8")
     (folder / CALIBRATION).write_text(calibration.dumps() + "\n", encoding="utf-8")
-    return Artefacts(models, calibration, "made for this run from attacks on this corpus and its own benign sessions")
-
-
-def made_from(data: Dataset, seed: int) -> str:
-    """How a calibration names what it was made from."""
-    return f"{data.name} ({data.hash}), seed {seed}"
+    return Artefacts(models, calibration, MADE)
 
 
 def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -94,37 +93,18 @@ def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     known = summary["run"].get("artefacts")
     if known is None:
         return []
-    said = [("calibration", f"{known['from']}.")]
-    if known["price"] is None:
-        return [*said, ("promise", "no intervention keeps the promise on these sessions: adaptive does nothing.")]
-    kinds = [f"{kind} {p['alpha']:.1%} (n {p['sessions']:,})" for kind, p in known["promises"].items()]
-    return [*said, ("promise", f"adaptive costs benign sessions on average at most {', '.join(kinds)}.")]
+    kept = {kind: Promise(**promise) for kind, promise in known["promises"].items()}
+    return [("calibration", f"{known['from']}."), ("promise", promised(known["price"], kept))]
 
 
-def promises(calibration: Calibration) -> list[str]:
-    """What the calibration promises, a line for each kind of benign traffic."""
-    if calibration.price is None:
-        return ["no intervention keeps the promise on these sessions: adaptive does nothing"]
-    return [
-        f"{kind}: at most {promise.alpha:.2%} lost on average, from {promise.sessions} sessions (they lost "
-        f"{promise.loss:.2%})"
-        for kind, promise in calibration.promises.items()
-    ]
+def promised(price: float | None, promises: Mapping[str, Promise]) -> str:
+    """What a calibration promises, in a sentence."""
+    if price is None:
+        return "no intervention keeps the promise on these sessions: adaptive does nothing."
+    kinds = [f"{kind} {p.alpha:.1%} ({p.sessions:,} sessions, which lost {p.loss:.1%})" for kind, p in promises.items()]
+    return f"adaptive costs benign sessions on average at most {', '.join(kinds)}."
 
 
-def _of_file(path: Path) -> Artefacts:
-    calibration = Calibration.load(path)
-    beside = path.parent / MODELS
-    models = shipped_models()
-    if models.hash != calibration.models and beside.is_file():
-        models = ThreatModels.load(beside)
-    return _checked(models, calibration, f"from {path.name}")
-
-
-def _checked(models: ThreatModels, calibration: Calibration, note: str) -> Artefacts:
-    if models.hash != calibration.models:
-        raise DataError(
-            f"the calibration was measured with models {calibration.models}, and these are {models.hash}: "
-            f"put the {MODELS} that it was made with beside it"
-        )
-    return Artefacts(models, calibration, note)
+def _read(file: Path, note: str) -> Artefacts:
+    calibration = Calibration.load(file)
+    return Artefacts(models_of(calibration, file, None), calibration, note)

@@ -18,6 +18,9 @@ from strategist import Decision, DefendedRetriever
 from strategist.policies import Policy
 from strategist.resilience import Resilience
 
+PATIENT = Resilience.unlimited().model_copy(update={"failures": None})
+"""No time limits and no breaker that opens and closes by the clock: a slow machine changes no result."""
+
 
 @dataclass
 class Clock:
@@ -76,8 +79,7 @@ class Service:
             k=k,
             policy=policy,
             models=models or shipped_models(),
-            # How loaded the machine is must not change what is served.
-            resilience=Resilience.unlimited().model_copy(update={"failures": None}),
+            resilience=PATIENT,
             resources=Resources(random=SeededRandomSource(seed)),
             sinks=[self._decisions.append],
             clock=self._clock,

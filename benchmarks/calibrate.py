@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
-from benchmarks.fit import ASKED, BENIGN, SHARES, Part, training_traffic
+from benchmarks.fit import ASKED, BENIGN, Part, training_traffic
+from benchmarks.losses import cost_curve, looking, losses_by_price, request_looks, request_losses
 from benchmarks.metrics import METRICS, Cell
 from benchmarks.readings import Report, Traffic
 from benchmarks.samples import Sample
@@ -27,10 +28,9 @@ from benchmarks.staged import Staged, stage
 from defenses import DEFENSES
 from sentinel.errors import DataError
 from sentinel.models import ThreatModels
-from sentinel.vocabulary import Request, Threat
+from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, Promise
 from strategist.conformal import monotonised, sessions_needed, smallest_alpha, strongest
-from strategist.policies.adaptive import AdaptivePolicy
 
 ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign-hard": 0.05}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
@@ -45,11 +45,6 @@ MOST = 60
 MOST_SERIES = 30
 MORE = 2
 """How many times the data set's own number of hard queries and follow-ups is made besides."""
-PRIOR = 20.0
-"""Sessions for which a cost of `PRIOR_COST` counts: no defense is free because thirty sessions did not need it."""
-PRIOR_COST = 0.002
-UNKNOWN = 0.01
-"""P of a threat that was not evaluated, as the policy takes it."""
 FITTED = frozenset({"suspicion_filter"})
 """Defenses that read the fitted models, which have seen the very attacks that residuals are measured on: half of what
 they seem to stop is not counted on. Without that they look as good as a rule that knows the attack's construction, and
@@ -74,62 +69,8 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
 """What may be chosen, by defense from the mildest strength to the strongest."""
 
 
-@dataclass(frozen=True)
-class Losses:
-    """What benign sessions of one kind lose at each price, shape (sessions, prices)."""
-
-    kind: str
-    table: NDArray[np.float64]
-
-
-def session_losses(staged: Staged, samples: Sequence[Sample], sessions: Sequence[int] | None = None) -> list[float]:
-    """What each session lost of what no defense would have given it, in [0, 1].
-
-    With gold passages the recall that is lost, relative; without, the share of the undefended top k that is lost. A
-    session to which undefended retrieval brings nothing has nothing to lose. An error loses everything.
-    """
-    chosen = range(len(staged.requests)) if sessions is None else sessions
-    found: list[float] = []
-    for i, sample in zip(chosen, samples, strict=True):
-        worth = [_worth(staged, i, turn, sample) for turn in range(len(staged.requests[i]))]
-        before, after = (sum(column) for column in zip(*worth, strict=True))
-        found.append(min(1.0, max(0.0, 1.0 - after / before)) if before else 0.0)
-    return found
-
-
-def request_looks(staged: Staged) -> list[Mapping[Threat, float]]:
-    """P of each threat of every request, in session order."""
-    return [staged.sentinel.late[request].probabilities for asked in staged.requests for request in asked]
-
-
-def looking(probabilities: Mapping[Threat, float], threats: Iterable[Threat]) -> float:
-    """How threatening a request looks to a defense that is for these threats, as the policy reads it."""
-    return max((probabilities.get(threat, UNKNOWN) for threat in threats), default=UNKNOWN)
-
-
-def request_losses(staged: Staged, samples: Sequence[Sample]) -> list[float]:
-    """What each request lost, in session order: the relative recall, in [0, 1]."""
-    lost: list[float] = []
-    for i, sample in enumerate(samples):
-        for turn in range(len(staged.requests[i])):
-            before, after = _worth(staged, i, turn, sample)
-            lost.append(min(1.0, max(0.0, 1.0 - after / before)) if before else 0.0)
-    return lost
-
-
-def _worth(staged: Staged, session: int, turn: int, sample: Sample) -> tuple[float, float]:
-    """Recall of one question undefended and as served; of the undefended list itself where nobody knows the gold."""
-    ask, request = staged.traffic.sessions[session].asks[turn], staged.requests[session][turn]
-    base = staged.undefended(request)
-    served = set(sample.served[turn]) if sample.error is None else set()
-    gold = ask.gold or frozenset(base)
-    most = max(1, min(len(gold), request.k))
-    return len(gold.intersection(base)) / most, len(gold.intersection(served)) / most
-
-
-def as_text(option: Option | tuple[str, Mapping[str, object]]) -> str:
+def as_text(name: str, parameters: Mapping[str, object]) -> str:
     """A defense with its parameters as `OnlyPolicy` reads it."""
-    name, parameters = (option.name, option.parameters) if isinstance(option, Option) else option
     return " ".join([name, *(f"{key}={json.dumps(value)}" for key, value in parameters.items())])
 
 
@@ -145,7 +86,7 @@ def residuals(staged: Staged, candidates: Sequence[tuple[str, Mapping[str, objec
         if manifest.threat not in DEFENSES.get(name).manifest.threats or not before:
             found.append(None)
             continue
-        samples = staged.samples(OnlyPolicy(defenses=(as_text((name, parameters)),)))
+        samples = staged.samples(OnlyPolicy(defenses=(as_text(name, parameters),)))
         after = _success(staged, samples)
         found.append(1.0 if after is None else min(1.0, max(0.0, after / before)))
     return found
@@ -160,35 +101,13 @@ def _success(staged: Staged, samples: Sequence[Sample]) -> float | None:
     return None if value is None else 2.0 * value - 1.0
 
 
-def losses_by_price(staged: Staged, calibration: Calibration, prices: Sequence[float]) -> Losses:
-    """Serve benign sessions at every price. A session whose plans do not change is served once."""
-    table = np.zeros((len(staged.requests), len(prices)))
-    known: dict[tuple[int, tuple[object, ...]], float] = {}
-    for column, price in enumerate(prices):
-        policy = AdaptivePolicy(calibration=calibration, price=price)
-        for i, requests in enumerate(staged.requests):
-            plans = tuple(_plan(policy, staged, request) for request in requests)
-            if not any(plans):
-                continue  # nothing is done: nothing is lost
-            if (i, plans) not in known:
-                known[i, plans] = session_losses(staged, staged.samples(policy, [i]), [i])[0]
-            table[i, column] = known[i, plans]
-    return Losses(staged.name, table)
-
-
-def _plan(policy: AdaptivePolicy, staged: Staged, request: Request) -> tuple[tuple[str, str], ...]:
-    profile = staged.sentinel.late[request]
-    plan = policy.after_retrieval(request, profile, policy.before_retrieval(request, profile))
-    return tuple((d.name, repr(sorted(d.parameters.items()))) for d in plan.defenses)
-
-
 def choose(
-    losses: Sequence[Losses], alphas: Mapping[str, float], *, strict: bool
+    losses: Mapping[str, NDArray[np.float64]], alphas: Mapping[str, float], *, strict: bool
 ) -> tuple[int | None, dict[str, Promise]]:
     """The lowest price that keeps the promise to every kind of benign traffic.
 
     Args:
-        losses: By kind.
+        losses: By kind of traffic, shape (sessions, prices), prices ascending.
         alphas: The promise to each kind.
         strict: Refuse a kind with fewer sessions than its promise takes. Else the few sessions of a trial are not to
             forbid everything: they may lose `alpha`, and what is promised is 1 / (n + 1) more, for the next one.
@@ -199,27 +118,22 @@ def choose(
     Raises:
         DataError: Too few sessions, and `strict`.
     """
-    picked: list[int | None] = []
     bounds: dict[str, float] = {}
-    for one in losses:
-        alpha, sessions = alphas[one.kind], len(one.table)
-        if not sessions:
+    for kind, table in losses.items():
+        if not len(table):
             continue
-        if not strict:
-            alpha = min(alpha + smallest_alpha(sessions), 0.5)
-        else:
-            _refuse_few(one.kind, sessions, alpha)
-        bounds[one.kind] = alpha
-        picked.append(strongest(one.table, alpha))
+        if strict:
+            _refuse_few(kind, len(table), alphas[kind])
+        bounds[kind] = alphas[kind] if strict else min(alphas[kind] + smallest_alpha(len(table)), 0.5)
+    picked = [strongest(losses[kind], alpha) for kind, alpha in bounds.items()]
     found = None if None in picked or not picked else max(p for p in picked if p is not None)
     promises = {
-        one.kind: Promise(
-            alpha=bounds[one.kind],
-            sessions=len(one.table),
-            loss=0.0 if found is None else float(one.table[:, found].mean()),
+        kind: Promise(
+            alpha=alpha,
+            sessions=len(losses[kind]),
+            loss=0.0 if found is None else float(losses[kind][:, found].mean()),
         )
-        for one in losses
-        if one.kind in bounds
+        for kind, alpha in bounds.items()
     }
     return found, promises
 
@@ -252,8 +166,8 @@ def calibrate(
     # The poisonings' own questions are made of the words of the very sentence that answers them, as no user's are: what
     # they teach of forms of questions is worth fitting on, what a defense costs them is worth nothing.
     known = training_traffic(data, seed, "fit")
-    traffic = [_limited(item, seed) for item in known if not item.sessions[0].id.startswith(ASKED)]
-    made = traffic[0].data
+    made = known[0].data
+    traffic = [_limited(item, seed) for item in known if not any(s.id.startswith(ASKED) for s in item.sessions)]
     # What a run will score stays unread; for production there is no test to keep apart.
     parts = ("calibrate", "test") if strict else ("calibrate",)
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
@@ -263,17 +177,13 @@ def calibrate(
     report("setting rates", 0, 1)
     rates = shared_rates(options, benign, alphas)
     calibration = Calibration(options=options, price=None, rates=rates, models=models.hash)
-    tables: dict[str, list[NDArray[np.float64]]] = {}
-    for number, (staged, _) in enumerate(stage(data, held, model, models, seed, report)):
-        report(f"calibrating on {staged.name}", number, len(held))
-        tables.setdefault(staged.name, []).append(losses_by_price(staged, calibration, PRICES).table)
-    losses = [Losses(kind, np.concatenate(found)) for kind, found in tables.items()]
+    losses = _by_kind((staged for staged, _ in stage(data, held, model, models, seed, report)), calibration, PRICES)
     chosen, promises = choose(losses, alphas, strict=strict)
     return calibration.model_copy(
         update={
             "price": None if chosen is None else PRICES[chosen],
             "promises": promises,
-            "fitted_on": f"{data.name} ({data.hash}), seed {seed}",
+            "fitted_on": made_from(data, seed),
         }
     )
 
@@ -296,13 +206,25 @@ def shared_rates(
         own = tuple(option for option in options if option.origin == origin)
         if not own:
             continue
-        tables: dict[str, list[NDArray[np.float64]]] = {}
-        for staged in benign:
-            tables.setdefault(staged.name, []).append(losses_by_price(staged, Calibration(options=own), RATES).table)
-        lost = {kind: monotonised(np.concatenate(found)).mean(axis=0) for kind, found in tables.items()}
+        tables = _by_kind(benign, Calibration(options=own), RATES)
+        lost = {kind: monotonised(table).mean(axis=0) for kind, table in tables.items()}
         kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= ALONE * alphas[kind] for kind in lost)]
         rates[origin] = min(kept, default=RATES[-1])
     return rates
+
+
+def _by_kind(
+    benign: Iterable[Staged], calibration: Calibration, prices: Sequence[float]
+) -> dict[str, NDArray[np.float64]]:
+    tables: dict[str, list[NDArray[np.float64]]] = {}
+    for staged in benign:
+        tables.setdefault(staged.name, []).append(losses_by_price(staged, calibration, prices))
+    return {kind: np.concatenate(found) for kind, found in tables.items()}
+
+
+def made_from(data: Dataset, seed: int) -> str:
+    """How a calibration names what it was made from."""
+    return f"{data.name} ({data.hash}), seed {seed}"
 
 
 def enough(data: Dataset, seed: int, alphas: Mapping[str, float]) -> None:
@@ -352,7 +274,7 @@ def measured_options(
         benign.append(staged)
         looks.setdefault(staged.name, []).extend(request_looks(staged))
         for i, candidate in enumerate(CANDIDATES):
-            samples = staged.samples(OnlyPolicy(defenses=(as_text(candidate),)))
+            samples = staged.samples(OnlyPolicy(defenses=(as_text(*candidate),)))
             lost[i].setdefault(staged.name, []).extend(request_losses(staged, samples))
             spent[i] += [ms for sample in samples for ms in sample.overhead_ms]
     options = tuple(
@@ -367,37 +289,6 @@ def measured_options(
         for i, (name, parameters) in enumerate(CANDIDATES)
     )
     return options, benign
-
-
-def cost_curve(
-    looks: Mapping[str, Sequence[float]], lost: Mapping[str, Sequence[float]], alphas: Mapping[str, float]
-) -> tuple[tuple[float, float], ...]:
-    """What a defense takes from benign requests by how threatening they look; never falling.
-
-    Isotonic regression of the loss on log-odds, each kind of traffic weighing its share (`SHARES`), its losses in
-    proportion to the strictest promise. `PRIOR` requests of `PRIOR_COST` spread over all levels keep a cost from zero.
-
-    Args:
-        looks: P of each request by kind: the largest of the threats that the defense is for.
-        lost: What each request lost, in [0, 1], in the same order.
-        alphas: The promise to each kind.
-    """
-    from sklearn.isotonic import IsotonicRegression
-
-    kinds = [kind for kind in looks if len(looks[kind])]
-    if not kinds:
-        return ()
-    strictest = min(alphas[kind] for kind in kinds)
-    at = np.clip(np.concatenate([looks[kind] for kind in kinds]), 1e-6, 1.0 - 1e-6)
-    odds = np.log(at / (1.0 - at))
-    loss = np.concatenate([np.asarray(lost[kind]) * strictest / alphas[kind] for kind in kinds])
-    weight = np.concatenate([np.full(len(looks[kind]), SHARES[kind] / len(looks[kind])) for kind in kinds])
-    size = 1.0 / float(weight / weight.sum() @ (weight / weight.sum()))
-    loss = (loss * size + PRIOR * PRIOR_COST) / (size + PRIOR) if size else loss
-    fitted = IsotonicRegression(out_of_bounds="clip").fit(odds, loss, sample_weight=weight)
-    x, y = fitted.X_thresholds_, fitted.y_thresholds_
-    points = {round(float(1.0 / (1.0 + np.exp(-a))), 6): round(float(b), 5) for a, b in zip(x, y, strict=True)}
-    return tuple(sorted(points.items()))
 
 
 def _more_benign(made: Dataset, seed: int, part: str) -> list[Traffic]:

@@ -120,7 +120,7 @@ def run(
     folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", {**config, "command": asked})
     try:
         with _Progress() as progress:
-            if reads_calibration(p for p in chosen if p != ORACLE) or ORACLE in chosen:
+            if reads_calibration(chosen):
                 found = artefacts(dataset, model, seed, calibration, folder.path, progress)
                 settings = replace(settings, artefacts=found)
             summary = runner.execute(dataset, settings, model, folder, progress)
@@ -238,12 +238,13 @@ def calibrate(
     seed: Annotated[int, typer.Option(help="of generated attacks and the split")] = 0,
 ) -> None:
     """Measure each defense on a corpus and set how far `adaptive` may go, with a promise to benign users."""
-    from benchmarks.artefacts import CALIBRATION, MODELS, promises
+    from benchmarks.artefacts import CALIBRATION, promised
     from benchmarks.calibrate import ALPHAS, enough
     from benchmarks.calibrate import calibrate as measure
     from benchmarks.data import load
     from benchmarks.fit import fit_command
     from sentinel.models import ThreatModels
+    from strategist.calibration import MODELS
     from strategist.embeddings import load_embeddings
 
     dataset, embedder = load(data), load_embeddings(embeddings)
@@ -256,8 +257,7 @@ def calibrate(
     out_folder.mkdir(parents=True, exist_ok=True)
     (out_folder / MODELS).write_text(fitted.dumps() + "\n", encoding="utf-8")
     (out_folder / CALIBRATION).write_text(calibration.dumps() + "\n", encoding="utf-8")
-    for line in promises(calibration):
-        out.print(line, highlight=False)
+    out.print(promised(calibration.price, calibration.promises), highlight=False)
     out.print(
         f"[dim]written to[/] {escape(str(out_folder))} [dim](models.json, calibration.json)[/]; use it as "
         "DefendedRetriever.wrap(..., models=Path(...), calibration=Path(...))"

@@ -26,9 +26,8 @@ from benchmarks.world import KnownEmbeddings, World, build_world
 from sentinel import __version__
 from sentinel.errors import ConfigurationError, DataError
 from sentinel.vocabulary import MAX_K
-from strategist._runtime import calibrated
 from strategist.embeddings import fingerprint
-from strategist.policies import Policy
+from strategist.policies import Policy, calibrated
 
 BATCH = 50
 """Samples between two writes to disk: what an interruption may lose is work, never finished lines."""

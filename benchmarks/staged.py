@@ -15,7 +15,7 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableConfig
 
-from benchmarks.asking import schedule
+from benchmarks.asking import PATIENT, schedule
 from benchmarks.attacks import Planted, Served, Session
 from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
@@ -34,11 +34,7 @@ from strategist.embeddings import fingerprint
 from strategist.engine import Engine
 from strategist.guard import Guard
 from strategist.policies import Policy
-from strategist.resilience import Resilience
 from strategist.sources import Source, source_for
-
-PATIENT = Resilience.unlimited().model_copy(update={"failures": None})
-"""No time limits and no breaker that opens and closes by the clock: a slow machine changes no result."""
 
 
 @dataclass

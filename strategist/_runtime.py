@@ -11,24 +11,18 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from langchain_core.documents import Document
 
-from sentinel.errors import ConfigurationError
-from sentinel.models import ThreatModels, shipped_models
 from sentinel.vocabulary import Request
-from strategist.calibration import Calibration
 from strategist.callers import Caller, CallerDefaults
 from strategist.decision import Decision
 from strategist.embeddings import fingerprint
 from strategist.engine import Engine
-from strategist.policies import POLICIES, Policy, build_policy
+from strategist.policies import Policy
 from strategist.sources import Source
 
-BESIDE = "models.json"
-"""What `sentinel-bench calibrate` writes beside a calibration."""
 Sink = Callable[[Decision], None]
 Attach = Literal["id", "none", "full"]
 
@@ -105,49 +99,3 @@ def config_hash(policy: Policy, source: Source, parts: dict[str, Any]) -> str:
         "exact": source.prefix_stable,
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def calibrated(policy: str | Policy, calibration: object) -> Policy:
-    """The policy, with a calibration if it is of a kind that reads one; for other kinds the calibration says nothing.
-
-    Args:
-        policy: Its name, or as it was built.
-        calibration: A `strategist.calibration.Calibration`, the path of one, or None for what the policy has.
-
-    Raises:
-        ConfigurationError: The policy is unknown, or was built with another calibration.
-        DataError: The file holds none.
-    """
-    if calibration is None:
-        return build_policy(policy)
-    kind = POLICIES.get(policy) if isinstance(policy, str) else type(policy)
-    if "calibration" not in kind.model_fields:
-        return build_policy(policy)
-    if isinstance(calibration, str | Path):
-        calibration = Calibration.load(Path(calibration))
-    if not isinstance(calibration, Calibration):
-        raise ConfigurationError(f"calibration must be a Calibration or a path, not {type(calibration).__name__}")
-    if isinstance(policy, str):
-        return build_policy(policy, {"calibration": calibration})
-    fields = {name: getattr(policy, name) for name in policy.model_fields_set}
-    if fields.get("calibration", calibration) != calibration:
-        raise ConfigurationError(f"policy {policy.manifest.name} was built with another calibration")
-    return kind(**{**fields, "calibration": calibration})
-
-
-def models_for(policy: Policy, calibration: object) -> ThreatModels:
-    """The models that a policy's calibration was measured with: the shipped ones, or those that lie beside its file.
-
-    Raises:
-        ConfigurationError: They are neither.
-    """
-    shipped = shipped_models()
-    wanted = getattr(getattr(policy, "calibration", None), "models", "")
-    if wanted in ("", shipped.hash):
-        return shipped
-    beside = Path(calibration).parent / BESIDE if isinstance(calibration, str | Path) else None
-    if beside is not None and beside.is_file() and (models := ThreatModels.load(beside)).hash == wanted:
-        return models
-    raise ConfigurationError(
-        f"the calibration was measured with models {wanted}: give models as well, or put their {BESIDE} beside it"
-    )

@@ -14,11 +14,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sentinel.errors import DataError
+from sentinel.errors import ConfigurationError, DataError
+from sentinel.models import ThreatModels, shipped_models
 from sentinel.vocabulary import Threat
 from strategist.plan import PlannedDefense
 
 SHIPPED = Path(__file__).parent / "calibration.json"
+MODELS = "models.json"
+"""What `sentinel-bench calibrate` writes beside a calibration."""
 
 
 class Option(BaseModel):
@@ -162,6 +165,31 @@ class Calibration(BaseModel):
             return cls.loads(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+
+
+def models_of(calibration: Calibration | None, file: Path | None, given: ThreatModels | None) -> ThreatModels:
+    """The models that a calibration was measured with: those given, the shipped ones, or those beside its file.
+
+    Args:
+        calibration: None, or one that names no models, goes with any.
+        file: Where it was read from, if it was.
+        given: Models that somebody chose; nothing else is looked at then.
+
+    Raises:
+        ConfigurationError: They are not the ones. What was measured under other probabilities holds no longer.
+        DataError: The file beside it holds no models.
+    """
+    wanted = "" if calibration is None else calibration.models
+    beside = None if file is None else file.parent / MODELS
+    models = given or shipped_models()
+    if given is None and wanted not in ("", models.hash) and beside is not None and beside.is_file():
+        models = ThreatModels.load(beside)
+    if wanted not in ("", models.hash):
+        raise ConfigurationError(
+            f"the calibration was measured with models {wanted}, and these are {models.hash}: give the {MODELS} that "
+            "it was made with, put it beside the calibration, or calibrate anew"
+        )
+    return models
 
 
 @lru_cache(maxsize=1)

@@ -43,13 +43,14 @@ from sentinel.history import HistoryStore, MemoryHistory
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K
-from strategist._runtime import Attach, Runtime, Sink, calibrated, config_hash, models_for
+from strategist._runtime import Attach, Runtime, Sink, config_hash
 from strategist.allow_list import AllowList
+from strategist.calibration import models_of
 from strategist.callers import Caller, CallerDefaults, split_caller
 from strategist.configuration import DEFAULT_POLICY, SentinelConfig
 from strategist.engine import Engine, FailureMode
 from strategist.guard import Guard
-from strategist.policies import Policy
+from strategist.policies import Policy, calibrated
 from strategist.resilience import Resilience
 from strategist.sources import source_for
 from strategist.state.trust import MemoryTrust, TrustStore
@@ -158,16 +159,11 @@ class DefendedRetriever(BaseRetriever):
         self._given = {name: getattr(self, name) for name in _PYTHON if name in self.model_fields_set}
         policy = calibrated(self.policy, self.calibration)
         source = source_for(self.base, self.embeddings, self.exact)
-        models = ThreatModels.load(self.models) if isinstance(self.models, Path) else self.models
-        if models is None:
-            models = models_for(policy, self.calibration)
-            if not policy.manifest.passive and models is shipped_models():
-                _warn_uncalibrated()
-        elif (wanted := getattr(getattr(policy, "calibration", None), "models", "")) not in ("", models.hash):
-            raise ConfigurationError(
-                f"the calibration was measured with models {wanted}, and these are {models.hash}: "
-                "calibrate anew, or give both from one run of sentinel-bench calibrate"
-            )
+        given = ThreatModels.load(self.models) if isinstance(self.models, Path) else self.models
+        file = Path(self.calibration) if isinstance(self.calibration, str | Path) else None
+        models = models_of(getattr(policy, "calibration", None), file, given)
+        if given is None and models is shipped_models() and not policy.manifest.passive:
+            _warn_uncalibrated()
         if self.prevalence is not None:
             models = models.at(self.prevalence)
         corpus = CorpusProfile.load(self.profile) if isinstance(self.profile, Path) else self.profile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,7 @@ from sentinel.manifest import Cost, Manifest
 from sentinel.profile import RiskProfile
 from sentinel.registry import Registry
 from sentinel.vocabulary import Request
+from strategist.calibration import Calibration
 from strategist.plan import DefensePlan
 
 
@@ -69,3 +71,31 @@ def build_policy(policy: str | Policy, parameters: Mapping[str, Any] | None = No
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(f"policy {policy}: {where} = {first['input']!r}: {first['msg']}") from None
+
+
+def calibrated(policy: str | Policy, calibration: object) -> Policy:
+    """The policy, with a calibration if it is of a kind that reads one; for other kinds the calibration says nothing.
+
+    Args:
+        policy: Its name, or as it was built.
+        calibration: A `Calibration`, the path of one, or None for what the policy has.
+
+    Raises:
+        ConfigurationError: The policy is unknown, or was built with another calibration.
+        DataError: The file holds none.
+    """
+    if calibration is None:
+        return build_policy(policy)
+    kind = POLICIES.get(policy) if isinstance(policy, str) else type(policy)
+    if "calibration" not in kind.model_fields:
+        return build_policy(policy)
+    if isinstance(calibration, str | Path):
+        calibration = Calibration.load(Path(calibration))
+    if not isinstance(calibration, Calibration):
+        raise ConfigurationError(f"calibration must be a Calibration or a path, not {type(calibration).__name__}")
+    if isinstance(policy, str):
+        return build_policy(policy, {"calibration": calibration})
+    fields = {name: getattr(policy, name) for name in policy.model_fields_set}
+    if fields.get("calibration", calibration) != calibration:
+        raise ConfigurationError(f"policy {policy.manifest.name} was built with another calibration")
+    return kind(**{**fields, "calibration": calibration})

@@ -1,0 +1,122 @@
+"""What defenses take from benign users: by session, by request, by how threatening a request looks, and by price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.fit import SHARES
+from benchmarks.samples import Sample
+from benchmarks.staged import Staged
+from sentinel.vocabulary import Request, Threat
+from strategist.calibration import Calibration
+from strategist.policies.adaptive import AdaptivePolicy
+
+PRIOR = 20.0
+"""Sessions for which a cost of `PRIOR_COST` counts: no defense is free because thirty sessions did not need it."""
+PRIOR_COST = 0.002
+UNKNOWN: float = AdaptivePolicy.model_fields["unknown"].default
+"""P of a threat that was not evaluated, as the policy takes it."""
+
+
+def session_losses(staged: Staged, samples: Sequence[Sample], sessions: Sequence[int] | None = None) -> list[float]:
+    """What each session lost of what no defense would have given it, in [0, 1].
+
+    With gold passages the recall that is lost, relative; without, the share of the undefended top k that is lost. A
+    session to which undefended retrieval brings nothing has nothing to lose. An error loses everything.
+    """
+    chosen = range(len(staged.requests)) if sessions is None else sessions
+    found: list[float] = []
+    for i, sample in zip(chosen, samples, strict=True):
+        worth = [_worth(staged, i, turn, sample) for turn in range(len(staged.requests[i]))]
+        before, after = (sum(column) for column in zip(*worth, strict=True))
+        found.append(min(1.0, max(0.0, 1.0 - after / before)) if before else 0.0)
+    return found
+
+
+def request_looks(staged: Staged) -> list[Mapping[Threat, float]]:
+    """P of each threat of every request, in session order."""
+    return [staged.sentinel.late[request].probabilities for asked in staged.requests for request in asked]
+
+
+def looking(probabilities: Mapping[Threat, float], threats: Iterable[Threat]) -> float:
+    """How threatening a request looks to a defense that is for these threats, as the policy reads it."""
+    return max((probabilities.get(threat, UNKNOWN) for threat in threats), default=UNKNOWN)
+
+
+def request_losses(staged: Staged, samples: Sequence[Sample]) -> list[float]:
+    """What each request lost, in session order: the relative recall, in [0, 1]."""
+    lost: list[float] = []
+    for i, sample in enumerate(samples):
+        for turn in range(len(staged.requests[i])):
+            before, after = _worth(staged, i, turn, sample)
+            lost.append(min(1.0, max(0.0, 1.0 - after / before)) if before else 0.0)
+    return lost
+
+
+def _worth(staged: Staged, session: int, turn: int, sample: Sample) -> tuple[float, float]:
+    """Recall of one question undefended and as served; of the undefended list itself where nobody knows the gold."""
+    ask, request = staged.traffic.sessions[session].asks[turn], staged.requests[session][turn]
+    base = staged.undefended(request)
+    served = set(sample.served[turn]) if sample.error is None else set()
+    gold = ask.gold or frozenset(base)
+    most = max(1, min(len(gold), request.k))
+    return len(gold.intersection(base)) / most, len(gold.intersection(served)) / most
+
+
+def losses_by_price(staged: Staged, calibration: Calibration, prices: Sequence[float]) -> NDArray[np.float64]:
+    """What benign sessions lose at every price, shape (sessions, prices).
+
+    A session whose plans do not change is served once.
+    """
+    table = np.zeros((len(staged.requests), len(prices)))
+    known: dict[tuple[int, tuple[object, ...]], float] = {}
+    for column, price in enumerate(prices):
+        policy = AdaptivePolicy(calibration=calibration, price=price)
+        for i, requests in enumerate(staged.requests):
+            plans = tuple(_plan(policy, staged, request) for request in requests)
+            if not any(plans):
+                continue  # nothing is done: nothing is lost
+            if (i, plans) not in known:
+                known[i, plans] = session_losses(staged, staged.samples(policy, [i]), [i])[0]
+            table[i, column] = known[i, plans]
+    return table
+
+
+def _plan(policy: AdaptivePolicy, staged: Staged, request: Request) -> tuple[tuple[str, str], ...]:
+    profile = staged.sentinel.late[request]
+    plan = policy.after_retrieval(request, profile, policy.before_retrieval(request, profile))
+    return tuple((d.name, repr(sorted(d.parameters.items()))) for d in plan.defenses)
+
+
+def cost_curve(
+    looks: Mapping[str, Sequence[float]], lost: Mapping[str, Sequence[float]], alphas: Mapping[str, float]
+) -> tuple[tuple[float, float], ...]:
+    """What a defense takes from benign requests by how threatening they look; never falling.
+
+    Isotonic regression of the loss on log-odds, each kind of traffic weighing its share (`SHARES`), its losses in
+    proportion to the strictest promise. `PRIOR` requests of `PRIOR_COST` spread over all levels keep a cost from zero.
+
+    Args:
+        looks: P of each request by kind: the largest of the threats that the defense is for.
+        lost: What each request lost, in [0, 1], in the same order.
+        alphas: The promise to each kind.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    kinds = [kind for kind in looks if len(looks[kind])]
+    if not kinds:
+        return ()
+    strictest = min(alphas[kind] for kind in kinds)
+    at = np.clip(np.concatenate([looks[kind] for kind in kinds]), 1e-6, 1.0 - 1e-6)
+    odds = np.log(at / (1.0 - at))
+    loss = np.concatenate([np.asarray(lost[kind]) * strictest / alphas[kind] for kind in kinds])
+    weight = np.concatenate([np.full(len(looks[kind]), SHARES[kind] / len(looks[kind])) for kind in kinds])
+    size = 1.0 / float(weight / weight.sum() @ (weight / weight.sum()))
+    loss = (loss * size + PRIOR * PRIOR_COST) / (size + PRIOR) if size else loss
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(odds, loss, sample_weight=weight)
+    x, y = fitted.X_thresholds_, fitted.y_thresholds_
+    points = {round(float(1.0 / (1.0 + np.exp(-a))), 6): round(float(b), 5) for a, b in zip(x, y, strict=True)}
+    return tuple(sorted(points.items()))

@@ -1,0 +1,203 @@
+"""What defenses take from benign users: by session, by request, by how threatening it looks, and by price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.alone import OnlyPolicy
+from benchmarks.attacks import Ask, Session
+from benchmarks.calibrate import ALPHAS
+from benchmarks.data import Dataset, load
+from benchmarks.losses import (
+    PRIOR,
+    PRIOR_COST,
+    UNKNOWN,
+    cost_curve,
+    looking,
+    losses_by_price,
+    request_losses,
+    session_losses,
+)
+from benchmarks.readings import Traffic
+from benchmarks.samples import Sample
+from benchmarks.staged import Staged
+from benchmarks.world import KnownEmbeddings, build_world
+from sentinel.models import shipped_models
+from sentinel.vocabulary import Threat
+from strategist.calibration import Calibration, Option
+from strategist.policies.adaptive import AdaptivePolicy
+from tests.benchmarks.datasets import BagOfWords, files, gold, question, write
+
+pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
+KINDS = ("benign", "benign-drilldown", "benign-hard")
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 5)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
+
+
+def staged(data: Dataset, traffic: Traffic) -> Staged:
+    world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
+    return Staged.of(traffic, world, 0, shipped_models())
+
+
+# What sessions lose
+
+
+@dataclass
+class Asked:
+    """Staged sessions of which only the answers are known: `base` by query, of what each asker needs."""
+
+    sessions: Sequence[Session]
+    base: dict[str, list[str]]
+    k: int = 4
+
+    def __post_init__(self) -> None:
+        self.traffic = SimpleNamespace(sessions=self.sessions)
+        self.requests = [[SimpleNamespace(query=a.query, k=self.k) for a in s.asks] for s in self.sessions]
+
+    def undefended(self, request: Any) -> list[str]:
+        return self.base[request.query]
+
+
+def lost(asks: Sequence[tuple[set[str], list[str], list[str]]], error: str | None = None) -> tuple[float, list[float]]:
+    """Loss of one session, and of its requests: needed, served by the base, served."""
+    session = Session("s", tuple(Ask(f"q{i}", frozenset(needed)) for i, (needed, _, _) in enumerate(asks)))
+    made: Any = Asked([session], {f"q{i}": base for i, (_, base, _) in enumerate(asks)})
+    sample = Sample("p", "benign", "s", None, None, None, {}, tuple(tuple(s) for _, _, s in asks), error=error)
+    (whole,) = session_losses(made, [sample])
+    return whole, request_losses(made, [sample])
+
+
+def test_with_gold_the_relative_recall_is_lost() -> None:
+    base = ["a", "b", "c", "d"]
+    assert lost([({"a"}, base, base)]) == (0.0, [0.0])
+    assert lost([({"a"}, base, ["b", "c", "d", "e"])]) == (1.0, [1.0])
+    assert lost([({"a", "b"}, base, ["b", "c", "d", "e"])]) == (0.5, [0.5])
+    # Recalls of 1 and 1/2 before, of 1 and 0 after: 1.5 became 1.
+    found = lost([({"a"}, base, base), ({"b", "x"}, base, ["a", "c", "d", "e"])])
+    assert found == (pytest.approx(1 / 3), [0.0, 1.0])
+
+
+def test_without_gold_the_share_of_the_list_is_lost() -> None:
+    assert lost([(set(), ["a", "b", "c", "d"], ["a", "b", "c", "e"])]) == (0.25, [0.25])
+    assert lost([(set(), ["a", "b", "c", "d"], ["d", "c", "b", "a"])]) == (0.0, [0.0])
+
+
+def test_more_gold_than_places_is_not_held_against_a_defense() -> None:
+    whole = {"a", "b", "c", "d", "e", "f"}
+    assert lost([(whole, ["a", "b", "c", "d"], ["a", "b", "e", "f"])]) == (0.0, [0.0])
+
+
+def test_a_session_to_which_nothing_came_has_nothing_to_lose() -> None:
+    assert lost([({"z"}, ["a", "b"], ["c"])]) == (0.0, [0.0])
+    assert lost([(set(), [], [])]) == (0.0, [0.0])
+    # Nor gains it anything: a defense that finds the gold later makes up for nothing.
+    assert lost([({"z"}, ["a", "b"], ["z"])]) == (0.0, [0.0])
+    assert lost([({"a", "z"}, ["a", "b"], ["a", "z"])]) == (0.0, [0.0])
+
+
+def test_an_error_loses_everything() -> None:
+    assert lost([({"a"}, ["a", "b"], ["a", "b"])], error="echo_filter: broken") == (1.0, [1.0])
+
+
+def test_some_sessions_are_reckoned_as_among_all(data: Dataset) -> None:
+    whole = staged(data, Traffic.of(data, "benign", 0))
+    policy = OnlyPolicy(defenses=("hide_top_match",))
+    losses = session_losses(whole, whole.samples(policy))
+    assert any(losses)
+    assert session_losses(whole, whole.samples(policy, [1]), [1]) == [losses[1]]
+    assert session_losses(whole, whole.samples(OnlyPolicy(), None, senses=False)) == [0.0] * len(losses)
+
+
+# What defenses cost
+
+
+def test_how_a_request_looks_is_what_the_policy_reads() -> None:
+    probabilities = {Threat.MEMBERSHIP: 0.2, Threat.POISONING: 0.001}
+    assert looking(probabilities, [Threat.MEMBERSHIP, Threat.POISONING]) == 0.2
+    assert looking(probabilities, [Threat.POISONING]) == 0.001
+    assert looking(probabilities, [Threat.POISONING, Threat.JAMMING]) == UNKNOWN
+    assert looking(probabilities, []) == UNKNOWN
+
+
+def test_a_cost_by_hand() -> None:
+    # Ten requests of one kind, all weighing alike; two levels, isotonic already.
+    looks, gone = {"benign": [0.1] * 5 + [0.9] * 5}, {"benign": [0.0] * 5 + [1.0] * 5}
+    spread = PRIOR * PRIOR_COST / (10 + PRIOR)
+    expected = ((0.1, round(spread, 5)), (0.9, round(10 / (10 + PRIOR) + spread, 5)))
+    assert cost_curve(looks, gone, ALPHAS) == expected
+
+
+def test_a_cost_that_would_fall_is_level() -> None:
+    gone = {"benign": [1.0, 0.0, 0.0, 1.0]}
+    curve = cost_curve({"benign": [0.1, 0.2, 0.3, 0.9]}, gone, ALPHAS)
+    assert [p for p, _ in curve] == [0.1, 0.3, 0.9]
+    first, level, last = (cost for _, cost in curve)
+    assert first == level < last
+
+
+def test_losses_count_in_proportion_to_the_strictest_promise() -> None:
+    alphas = {"benign": 0.01, "benign-hard": 0.04}
+    strict = cost_curve({"benign": [0.5], "benign-hard": []}, {"benign": [1.0], "benign-hard": []}, alphas)
+    both = cost_curve({"benign": [], "benign-hard": [0.5]}, {"benign": [], "benign-hard": [1.0]}, alphas)
+    assert strict == both  # alone, each is the strictest
+    mixed = cost_curve({"benign": [0.1], "benign-hard": [0.9]}, {"benign": [0.0], "benign-hard": [1.0]}, alphas)
+    size = 1.0 / ((0.6 / 0.7) ** 2 + (0.1 / 0.7) ** 2)
+    assert mixed[-1][1] == pytest.approx((0.25 * size + PRIOR * PRIOR_COST) / (size + PRIOR), abs=1e-5)
+
+
+def test_nothing_measured_costs_nothing() -> None:
+    assert cost_curve({}, {}, ALPHAS) == ()
+
+
+_PLACES = st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.01, 0.5, 1.0])
+_TRAFFIC = st.lists(st.tuples(_PLACES, st.floats(0.0, 1.0)), max_size=12)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(KINDS, _TRAFFIC)))
+def test_a_cost_never_falls_and_fits_the_artefact(measured: dict[str, list[tuple[float, float]]]) -> None:
+    looks = {kind: [p for p, _ in pairs] for kind, pairs in measured.items()}
+    gone = {kind: [loss for _, loss in pairs] for kind, pairs in measured.items()}
+    curve = cost_curve(looks, gone, ALPHAS)
+    costs = [cost for _, cost in curve]
+    assert costs == sorted(costs)
+    assert bool(curve) is any(measured.values())
+    assert Option(name="echo_filter", cost=curve).cost == curve
+    assert all(cost > 0.0 for cost in costs)  # the prior: nothing is free for want of sessions
+
+
+# By price
+
+
+def test_losses_by_price_are_those_of_serving_at_every_price(data: Dataset) -> None:
+    traffic = Traffic.of(data, "benign", 0)
+    echoing = replace(traffic, data=replace(data, passages=tuple(
+        replace(p, text=f"{question(i)} {p.text}") if i < 4 else p for i, p in enumerate(data.passages)
+    )))  # fmt: skip
+    found = staged(echoing.data, echoing)
+    known = Calibration(
+        options=(Option(name="echo_filter", residual={Threat.POISONING: {"x": 0.0}}, cost=((0.5, 0.2),)),)
+    )
+    prices = (0.0, 0.05, 1e6)
+    losses = losses_by_price(found, known, prices)
+    for column, price in enumerate(prices):
+        policy = AdaptivePolicy(calibration=known, price=price)
+        assert losses[:, column].tolist() == session_losses(found, found.samples(policy))
+    assert losses[:, 0].max() > 0.0
+    assert not losses[:, -1].any()
