@@ -2,9 +2,15 @@
 
 from defenses.base import (
     DEFENSES,
+    AnswerDefense,
+    Asked,
+    Checked,
     Defense,
     DefenseManifest,
+    Draft,
     Framed,
+    Generated,
+    GenerationDefense,
     PromptDefense,
     QueryDefense,
     RandomSource,
@@ -16,16 +22,26 @@ from defenses.base import (
     build,
     frame,
 )
+from defenses.generator import AttentiveGenerator, Generator, Prompt
 from defenses.ledger import BudgetLedger, Charge, MemoryLedger
 
 __all__ = [
     "DEFENSES",
+    "AnswerDefense",
+    "Asked",
+    "AttentiveGenerator",
     "BudgetLedger",
     "Charge",
+    "Checked",
     "Defense",
     "DefenseManifest",
+    "Draft",
     "Framed",
+    "Generated",
+    "GenerationDefense",
+    "Generator",
     "MemoryLedger",
+    "Prompt",
     "PromptDefense",
     "QueryDefense",
     "RandomSource",

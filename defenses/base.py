@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from defenses.generator import Generator, Prompt
 from defenses.resources import RandomSource as RandomSource
 from defenses.resources import Resources as Resources
 from defenses.resources import SeededRandomSource as SeededRandomSource
@@ -143,6 +144,116 @@ def frame(
         outer = defense.frame(framed.documents, request, resources)
         framed = Framed(outer.documents, "\n\n".join(part for part in (outer.system, framed.system) if part))
     return framed
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the generator is to answer.
+
+    Attributes:
+        question: The client's own question.
+        documents: The texts that were served, each as the prompt defenses framed it.
+        prompt: The one prompt that is generated from where no defense decides otherwise.
+        write: Makes a prompt of the same template from other documents: `write(documents)`; none for a prompt that
+            has no documents at all.
+    """
+
+    question: str
+    documents: tuple[str, ...]
+    prompt: Prompt
+    write: Callable[[Sequence[str]], Prompt]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a generation defense made.
+
+    Attributes:
+        text: The answer.
+        calls: How many prompts the generator was given.
+        dropped: Positions of documents that were left out, each with the reason in words that hold no user text.
+        spent: Privacy spent, as (epsilon, delta); None for a defense that gives no such guarantee.
+    """
+
+    text: str
+    calls: int
+    dropped: Mapping[int, str] = field(default_factory=dict)
+    spent: tuple[float, float] | None = None
+
+
+class GenerationDefense(Defense):
+    """Decides how the generator is asked: how often, with which documents, with which attention. One for a request.
+
+    One whose manifest needs `Need.ATTENTION` is only ever given an `AttentiveGenerator`.
+    """
+
+    @abstractmethod
+    def generate(self, asked: Asked, generator: Generator, request: Request, resources: Resources) -> Generated:
+        """Answer the question.
+
+        Args:
+            asked: The question, and its documents ready for the prompt; there may be none of them.
+            generator: What answers prompts.
+            request: Who asks what.
+            resources: Sources of randomness, and the ledger.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer, or as much of it as has been written.
+
+    Attributes:
+        text: What the generator wrote, as the answer defenses before this one left it.
+        documents: The texts that it was given, as they stand in the corpus.
+        prompt: What it was asked with.
+        final: False while more is to come.
+    """
+
+    text: str
+    documents: tuple[str, ...]
+    prompt: Prompt
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What an answer defense made of a draft.
+
+    Attributes:
+        text: What may be handed out.
+        reasons: What was found, in words that hold no user text and no corpus text; empty where nothing was.
+        stop: True if nothing that the generator still writes may follow.
+    """
+
+    text: str
+    reasons: tuple[str, ...] = ()
+    stop: bool = False
+
+
+class AnswerDefense(Defense):
+    """Checks what the generator wrote, whole or as it comes.
+
+    Attributes:
+        look_back: How many characters at the end of an unfinished answer may still change: for a draft that is not
+            final, all of `check(...).text` but its last `look_back` characters is a prefix of what the check gives for
+            every longer draft that begins with it. None: the answer can only be checked whole.
+    """
+
+    @property
+    @abstractmethod
+    def look_back(self) -> int | None:
+        """See the class."""
+
+    @abstractmethod
+    def check(self, draft: Draft, request: Request, resources: Resources) -> Checked:
+        """What of a draft may be handed out.
+
+        Args:
+            draft: What was written, of what.
+            request: Who asked.
+            resources: Sources of randomness, and the ledger.
+        """
 
 
 DEFENSES: Registry[Defense] = Registry("defense", "defenses", Defense, without=frozenset({"training"}))

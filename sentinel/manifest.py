@@ -17,6 +17,7 @@ class Stage(StrEnum):
     RETRIEVAL = "retrieval"
     CONTEXT = "context"
     PROMPT = "prompt"
+    GENERATION = "generation"
     ANSWER = "answer"
 
 
@@ -31,6 +32,7 @@ class Need(StrEnum):
     LEDGER = "ledger"
     MODEL = "model"
     GENERATOR = "generator"
+    ATTENTION = "attention"
 
 
 class Cost(StrEnum):

@@ -1,0 +1,1 @@
+"""Defenses that decide how the generator is asked: how often, with which documents, with which attention."""
