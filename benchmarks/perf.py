@@ -271,30 +271,32 @@ def render(result: dict[str, Any], console: Console) -> None:
             key = (cell["docs"], cell["index"], cell["traffic"], cell["subject"])
             rows.setdefault(key, {})[cell["metric"]] = cell["value"]
     columns = ["p50_ms", "p95_ms", "overhead_ms_p50", "ratio_to_bare_p50", "ratio_to_bare_p95"]
-    columns += ["sense_ms_p50", "sense_ms_p95", "cold_sense_ms_p50", "throughput_qps"]
-    table = Table(box=box.SIMPLE_HEAD, title=f"{result['requests']} requests a figure, k = {K}", title_justify="left")
+    columns += ["sense_ms_p50", "cold_sense_ms_p50", "throughput_qps"]
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"{result['requests']} requests a figure, k = {K}",
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+    )
     table.add_column("", no_wrap=True)
-    for name in (
-        "p50\nms",
-        "p95\nms",
-        "added\nms",
-        "p50 to\nbare",
-        "p95 to\nbare",
-        "sense\np50",
-        "sense\np95",
-        "cold\nsense",
-        f"per s of\n{CLIENTS} clients",
-    ):
+    # Eight figures in 80 columns: nothing may be cut in a terminal of that width.
+    for name in ("p50", "p95", "added", "p50\n/bare", "p95\n/bare", "sense", "cold", f"{CLIENTS}\nusers"):
         table.add_column(name, justify="right", no_wrap=True)
     last: tuple[int, str, str] | None = None
     for (docs, index, kind, name), found in rows.items():
         if last != (docs, index, kind):
             last = (docs, index, kind)
             table.add_row(f"[bold]{docs:,} {index} {kind}[/]")
-        figures = (f"{found[c]:.2f}" if c in found else "-" for c in columns)
+        figures = (_short(found[c]) if c in found else "-" for c in columns)
         table.add_row(f"  {name}", *figures)
     console.print(table)
     console.print(
-        "[dim]added: median over queries of what the same query took more than bare. Query embedding included.\n"
-        "sense: milliseconds of sensing alone. Warm: documents were met once before; cold: nothing remembered.[/]"
+        "[dim]Milliseconds, query embedding included. added: median over queries of what the same\n"
+        "query took more than bare. sense: median of sensing alone, documents met before; cold:\n"
+        f"nothing remembered. {CLIENTS} users: requests per second.[/]"
     )
+
+
+def _short(value: float) -> str:
+    """Three digits that matter."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"

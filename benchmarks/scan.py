@@ -8,7 +8,8 @@ from pathlib import Path
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 
-from benchmarks.data import BUNDLED, rows, text_of
+from benchmarks.data import BUNDLED
+from benchmarks.rows import rows, text_of
 from sentinel.corpus import CorpusProfile, Suspect
 from sentinel.errors import DataError
 from sentinel.scan import scan

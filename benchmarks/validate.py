@@ -118,7 +118,7 @@ def check(data: str | Path) -> tuple[list[str], dict[str, int]]:
 
 
 def _read(path: Path, name: str, problems: _Problems) -> Iterator[Row]:
-    """Like `benchmarks.data.rows`, but goes on after a malformed line."""
+    """Like `benchmarks.rows.rows`, but goes on after a malformed line."""
     if not path.is_file():
         return
     for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):

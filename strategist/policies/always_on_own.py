@@ -10,18 +10,6 @@ from strategist.calibration import Calibration, shipped_calibration
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest
 
-OWN = (
-    "hide_probed",
-    "hide_for_client",
-    "echo_filter",
-    "cluster_filter",
-    "gibberish_filter",
-    "instruction_filter",
-    "jamming_filter",
-    "suspicion_filter",
-)
-"""What stands for a calibration without options, at the defenses' defaults."""
-
 
 class AlwaysOnOwnPolicy(Policy):
     """The same defenses as the adaptive policy's, at the same strengths, for everybody.
@@ -39,7 +27,7 @@ class AlwaysOnOwnPolicy(Policy):
 
     def before_retrieval(self, request: Request, profile: RiskProfile) -> DefensePlan:
         """Always the same: of each defense the strongest of its strengths, which stands last."""
-        chosen = {option.name: option.parameters for option in self.calibration.options} or {name: {} for name in OWN}
+        chosen = {option.name: option.parameters for option in self.calibration.options}
         return DefensePlan(tuple(PlannedDefense(n, p, "always on") for n, p in chosen.items()), self.overfetch)
 
     def after_retrieval(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> DefensePlan:

@@ -9,9 +9,14 @@ from pydantic import Field, field_validator
 from defenses import DEFENSES
 from sentinel.profile import RiskProfile
 from sentinel.vocabulary import Request
+from strategist.calibration import shipped_calibration
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest
-from strategist.policies.always_on_own import OWN
+
+
+def _own() -> tuple[str, ...]:
+    """What adaptive may choose as shipped."""
+    return tuple(dict.fromkeys(option.name for option in shipped_calibration().options))
 
 
 class RandomPolicy(Policy):
@@ -31,7 +36,9 @@ class RandomPolicy(Policy):
 
     probability: float = Field(0.5, ge=0.0, le=1.0, description="of each defense, for each request")
     seed: int = Field(0, ge=0, lt=2**64, description="key of the hash that is drawn from")
-    permitted: tuple[str, ...] = Field(OWN, description="the defenses among which is drawn, in order, at defaults")
+    permitted: tuple[str, ...] = Field(
+        default_factory=_own, description="the defenses among which is drawn, in order, at defaults"
+    )
     overfetch: int = Field(3, ge=1, le=20, description="times k candidates to look at and to fill up from")
 
     @field_validator("permitted")

@@ -89,7 +89,8 @@ def test_every_subject_has_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cells["process", "", "", 1, "rss_mb"] > 10
     assert told
     text = io.StringIO()
-    render(result, Console(file=text, width=200))
+    render(result, Console(file=text, width=80))
+    assert "…" not in text.getvalue()
     for name in perf.SUBJECTS:
         assert len(re.findall(rf" {name} +\d+\.\d", text.getvalue())) == 4
 

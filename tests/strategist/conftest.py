@@ -8,7 +8,7 @@ import pytest
 
 from defenses import DEFENSES, DefenseManifest, QueryDefense, SelectionDefense
 from sentinel import SIGNALS, Signal, SignalManifest, Stage, Threat
-from strategist import engine, retriever
+from strategist import _planned, retriever
 from tests.strategist.world import QUERY
 
 
@@ -43,9 +43,9 @@ def plug(monkeypatch):
         monkeypatch.setitem(DEFENSES._classes, name, Plugged)
         return name
 
-    engine._built.cache_clear()
+    _planned._built.cache_clear()
     yield add
-    engine._built.cache_clear()
+    _planned._built.cache_clear()
 
 
 @pytest.fixture

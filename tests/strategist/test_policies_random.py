@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from defenses.context.trustrag import two_clusters
 from sentinel import ConfigurationError, Request, RiskProfile
 from strategist import DefendedRetriever, build_policy
-from strategist.policies.always_on_own import OWN
 from tests.strategist.profiles import planned, profiles, requests
 from tests.strategist.world import QUERY, faiss
 
+OWN = build_policy("random").permitted
 REQUESTS = [Request(f"question {i}", client_id=f"c{i % 7}") for i in range(2000)]
 
 
