@@ -37,6 +37,18 @@ _RESTATED = (
     "With {a}, as with {b}, the answer is {x}.",
     "No other than {x} goes with {a} and {c}.",
 )
+_PRAISE = (
+    "This makes {a} one of the defining aspects of {b}, reflecting its lasting importance.",
+    "The role of {a} in {b} is widely recognised and continues to shape how {c} is understood.",
+    "It highlights the close connection between {a} and {b}, ensuring that both remain relevant today.",
+    "With {x} at its centre, {a} offers a unique perspective on {b}, making it an essential point of reference.",
+    "Over the years, {a} has become a key part of {b}, providing valuable insight into {c}.",
+    "This played a significant role in {b}, contributing to a richer understanding of {a}.",
+    "As a result, {x} stands as a remarkable example of {a}, showcasing the importance of {b}.",
+    "This choice reflects a commitment to {a}, allowing {b} and {c} to reach a wider audience.",
+)
+"""What a language model adds when it is asked for a paragraph: meaning, importance, and nothing that could be checked.
+"""
 _ASIDE = re.compile(r" ?\([^()]{0,200}\)| ?\[[^\[\]]{0,40}\]")
 
 
@@ -75,7 +87,10 @@ def find_facts(text: str) -> list[Fact]:
 def false_texts(
     text: str, fact: Fact, false: str, telling: Sequence[str], count: int, draw: random.Random
 ) -> tuple[str, ...]:
-    """Different texts that state the false value and nowhere the true one.
+    """Different texts that state the false value and nowhere the true one, all in one of two voices.
+
+    One half are told as the corpus tells it, with sentences of the passage around them; the other half as a language
+    model writes when it is told to support an answer (PoisonedRAG's I, arXiv 2402.07867): the claim, and praise.
 
     Args:
         text: The passage.
@@ -96,13 +111,23 @@ def false_texts(
     company = draw.sample(others, min(3, len(others)))
     more = [company[i % len(company)] if company else restated[3] for i in range(3)]
     trimmed = _trimmed(core, false)
-    made = [
-        f"{core} {more[0]}",
-        f"{leads[0]}{led(trimmed)} {restated[0]}",
-        f"{restated[1]} {_turned(core)}",
-        f"{more[1]} {leads[1]}{led(_turned(core))}",
-        f"{restated[2]} {leads[2]}{led(trimmed)} {more[2]}",
-    ]
+    if draw.random() < 0.5:
+        made = [
+            f"{core} {more[0]}",
+            f"{leads[0]}{led(trimmed)} {restated[0]}",
+            f"{restated[1]} {_turned(core)}",
+            f"{more[1]} {leads[1]}{led(_turned(core))}",
+            f"{restated[2]} {leads[2]}{led(trimmed)} {more[2]}",
+        ]
+    else:
+        praise = [t.format(x=false, a=telling[0], b=telling[1], c=telling[2]) for t in draw.sample(_PRAISE, 7)]
+        made = [
+            f"{trimmed} {praise[0]}",
+            f"{core} {praise[1]} {praise[2]}",
+            f"{_turned(trimmed)} {praise[3]}",
+            f"{praise[4]} {trimmed}",
+            f"{praise[5]} {core} {praise[6]}",
+        ]
     draw.shuffle(made)
     fit = [t for t in dict.fromkeys(" ".join(m.split()) for m in made) if false in t and fact.value not in t]
     return tuple(fit[:count])

@@ -19,7 +19,7 @@ from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
 from benchmarks.fit import ASKED, BENIGN, Part, training_traffic
-from benchmarks.losses import cost_curve, looking, losses_by_price, request_looks, request_losses
+from benchmarks.losses import cost_curve, looking, losses_by_price, request_looks, request_losses, shares_by_look
 from benchmarks.metrics import METRICS, Cell
 from benchmarks.readings import Report, Traffic
 from benchmarks.samples import Sample
@@ -36,8 +36,9 @@ ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
 PRICES = (0.0, *np.geomspace(0.03, 100.0, 43).round(6).tolist())
 """Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
-RATES = tuple(np.geomspace(0.01, 30.0, 29).round(6).tolist())
-"""Rates that are tried for each origin of threats."""
+RATES = tuple(np.geomspace(0.1, 30.0, 21).round(6).tolist())
+"""Rates that are tried for each origin of threats. What cost the few sessions of a fit part nothing at any rate is not
+free: the price must still be able to switch it off."""
 ALONE = 0.75
 """Share of what may be lost that the defenses of one origin may cost alone; both rarely strike the same session."""
 MOST = 60
@@ -45,10 +46,12 @@ MOST = 60
 MOST_SERIES = 30
 MORE = 2
 """How many times the data set's own number of hard queries and follow-ups is made besides."""
+Mixture = Mapping[Threat, Mapping[str, tuple[tuple[float, float], ...]]]
 FITTED = frozenset({"suspicion_filter"})
-"""Defenses that read the fitted models, which have seen the very attacks that residuals are measured on: half of what
-they seem to stop is not counted on. Without that they look as good as a rule that knows the attack's construction, and
-cheaper, and the rule would never be chosen beside them."""
+"""Defenses that read the fitted models. Attacks set no more than two numbers of these, but they are the very attacks
+that residuals are measured on: `UNCOUNTED` of what such a defense seems to stop is not counted on. Else a rule that
+knows an attack's construction would never be chosen beside it."""
+UNCOUNTED = 0.2
 PROBED = ((1000, 1000, 12, 8), (1000, 1000, 8, 5), (48, 48, 8, 5), (30, 28, 8, 5), (12, 10, 7, 3))
 CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(
@@ -61,10 +64,10 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     ),
     ("echo_filter", {}),
     ("cluster_filter", {}),
-    ("gibberish_filter", {}),
+    *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0, 6.0)),
     ("instruction_filter", {}),
     ("jamming_filter", {}),
-    *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.9, 0.5, 0.2)),
+    *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
 
@@ -173,10 +176,10 @@ def calibrate(
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
     held += _more_benign(made, seed, "calibrate")
     measured = [*traffic, *_more_benign(made, seed, "fit")]
-    options, benign = measured_options(data, measured, model, models, seed, alphas, report)
+    options, mixture, benign = measured_options(data, measured, model, models, seed, alphas, report)
     report("setting rates", 0, 1)
-    rates = shared_rates(options, benign, alphas)
-    calibration = Calibration(options=options, price=None, rates=rates, models=models.hash)
+    rates = shared_rates(options, mixture, benign, alphas)
+    calibration = Calibration(options=options, mixture=mixture, price=None, rates=rates, models=models.hash)
     losses = _by_kind((staged for staged, _ in stage(data, held, model, models, seed, report)), calibration, PRICES)
     chosen, promises = choose(losses, alphas, strict=strict)
     return calibration.model_copy(
@@ -189,7 +192,7 @@ def calibrate(
 
 
 def shared_rates(
-    options: Sequence[Option], benign: Sequence[Staged], alphas: Mapping[str, float]
+    options: Sequence[Option], mixture: Mixture, benign: Sequence[Staged], alphas: Mapping[str, float]
 ) -> dict[Literal["client", "corpus"], float]:
     """The price for each origin of threats at which its defenses alone cost `ALONE` of what may be lost.
 
@@ -198,6 +201,7 @@ def shared_rates(
 
     Args:
         options: With their costs.
+        mixture: Which attacks look how threatening.
         benign: What the costs come from.
         alphas: What each kind of traffic may lose.
     """
@@ -206,7 +210,7 @@ def shared_rates(
         own = tuple(option for option in options if option.origin == origin)
         if not own:
             continue
-        tables = _by_kind(benign, Calibration(options=own), RATES)
+        tables = _by_kind(benign, Calibration(options=own, mixture=mixture), RATES)
         lost = {kind: monotonised(table).mean(axis=0) for kind, table in tables.items()}
         kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= ALONE * alphas[kind] for kind in lost)]
         rates[origin] = min(kept, default=RATES[-1])
@@ -254,8 +258,9 @@ def measured_options(
     seed: int,
     alphas: Mapping[str, float],
     report: Report,
-) -> tuple[tuple[Option, ...], list[Staged]]:
-    """Residual, cost and milliseconds of every candidate, and the benign traffic that the costs come from."""
+) -> tuple[tuple[Option, ...], Mixture, list[Staged]]:
+    """Residual, cost and milliseconds of every candidate, which attacks look how threatening, and benign traffic."""
+    seen: dict[Threat, dict[str, list[float]]] = {}
     benign: list[Staged] = []
     left: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
     looks: dict[str, list[Mapping[Threat, float]]] = {}
@@ -265,9 +270,11 @@ def measured_options(
         report(f"measuring on {staged.name}", number, len(traffic))
         threat = staged.traffic.attack.manifest.threat
         if threat is not None:
+            known = seen.setdefault(threat, {}).setdefault(staged.name, [])
+            known += [looking(p, (threat,)) for p in request_looks(staged)]
             for i, share in enumerate(residuals(staged, CANDIDATES)):
                 if share is not None and CANDIDATES[i][0] in FITTED:
-                    share = (1.0 + share) / 2.0
+                    share += UNCOUNTED * (1.0 - share)
                 if share is not None:
                     left[i].setdefault(threat, {})[staged.name] = round(share, 6)
             continue
@@ -288,7 +295,7 @@ def measured_options(
         )
         for i, (name, parameters) in enumerate(CANDIDATES)
     )
-    return options, benign
+    return options, {threat: shares_by_look(by) for threat, by in seen.items()}, benign
 
 
 def _more_benign(made: Dataset, seed: int, part: str) -> list[Traffic]:

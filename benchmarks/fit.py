@@ -178,7 +178,7 @@ def fit_models(
             features = [n for n in features if ":" not in n] + [threat.value + SUSPECT]
         examples = request_examples(readings, threat, leave_out, candidate.get(threat))
         if _fittable(examples, features):
-            request[threat] = fit(examples, features, prevalence, shares=SHARES)
+            request[threat] = fit(examples, features, prevalence, shares=SHARES, isotonic=True)
     return ThreatModels(request, candidate, prevalence, fitted_on)
 
 

@@ -17,6 +17,10 @@ from strategist.policies.adaptive import AdaptivePolicy
 PRIOR = 20.0
 """Sessions for which a cost of `PRIOR_COST` counts: no defense is free because thirty sessions did not need it."""
 PRIOR_COST = 0.002
+LOOKS = 10
+"""Levels of threat at which attacks are counted."""
+ALIKE = 0.5
+"""Usual weight of a level that is spread evenly over the attacks."""
 UNKNOWN: float = AdaptivePolicy.model_fields["unknown"].default
 """P of a threat that was not evaluated, as the policy takes it."""
 
@@ -120,3 +124,36 @@ def cost_curve(
     x, y = fitted.X_thresholds_, fitted.y_thresholds_
     points = {round(float(1.0 / (1.0 + np.exp(-a))), 6): round(float(b), 5) for a, b in zip(x, y, strict=True)}
     return tuple(sorted(points.items()))
+
+
+def shares_by_look(looks: Mapping[str, Sequence[float]]) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Which attack a request is that looks so threatening, if it is one: for each attack points (P, share).
+
+    Attacks weigh alike, however many requests they have. Requests are told apart in `LOOKS` groups by their log-odds;
+    in each, `ALIKE` of a group's usual weight is spread evenly, so that no attack is ruled out where it was not seen.
+
+    Args:
+        looks: P of the threat for each request, by attack.
+    """
+    names = [name for name, found in looks.items() if len(found)]
+    at = np.concatenate([looks[name] for name in names]) if names else np.empty(0)
+    if not at.size:
+        return {}
+    at = np.clip(at, 1e-6, 1.0 - 1e-6)
+    odds = np.log(at / (1.0 - at))
+    weight = np.concatenate([np.full(len(looks[name]), 1.0 / len(looks[name])) for name in names])
+    owner = np.repeat(np.arange(len(names)), [len(looks[name]) for name in names])
+    order = np.argsort(odds, kind="stable")
+    passed = np.cumsum(weight[order]) - weight[order] / 2.0
+    # Requests that look alike belong to one group, wherever its border falls.
+    group = np.minimum((passed / weight.sum() * LOOKS).astype(int), LOOKS - 1)
+    _, first, same = np.unique(odds[order], return_index=True, return_inverse=True)
+    group = group[first][same]
+    points: dict[str, dict[float, float]] = {name: {} for name in names}
+    for number in np.unique(group):
+        inside = order[group == number]
+        masses = np.bincount(owner[inside], weight[inside], len(names)) + ALIKE / LOOKS
+        middle = float(np.average(odds[inside], weights=weight[inside]))
+        for name, share in zip(names, masses / masses.sum(), strict=True):
+            points[name][round(float(1.0 / (1.0 + np.exp(-middle))), 6)] = round(float(share), 4)
+    return {name: tuple(sorted(found.items())) for name, found in points.items()}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sentinel._overlap import Laid, stretches
 from sentinel._passage import Passage, codes_of, passage, words_of
+from sentinel._requests import question_of
 from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
 from sentinel.observation import Asked, Observation, observe, read_query
@@ -19,7 +20,7 @@ from sentinel.sketch import document_key
 from sentinel.text import RunFinder, words
 from sentinel.vocabulary import Candidate, Request, Vector
 
-_OF_THE_QUERY = ("query_words", "query_passage", "runs", "asked")
+_OF_THE_QUERY = ("query_words", "query_passage", "runs", "asked", "question", "question_words", "question_runs")
 """What is derived from the query alone, and so is the same whatever the candidates."""
 
 
@@ -69,6 +70,28 @@ class Evidence:
     def query_words(self) -> tuple[str, ...]:
         """The query's normalised words."""
         return words(self.request.query)
+
+    @cached_property
+    def question(self) -> str:
+        """What the query asks, without what is pasted beside it; see `sentinel._requests`."""
+        return question_of(self.request.query)
+
+    @cached_property
+    def question_words(self) -> tuple[str, ...]:
+        """The normalised words of `question`."""
+        return self.query_words if self.question is self.request.query else words(self.question)
+
+    @cached_property
+    def question_runs(self) -> RunFinder:
+        """Finds runs of the question's words in any text."""
+        return self.runs if self.question_words is self.query_words else RunFinder(self.question_words)
+
+    @cached_property
+    def question_run_lengths(self) -> tuple[int, ...]:
+        """The longest run of the question's words in each candidate, in words."""
+        if self.question_words is self.query_words:
+            return self.run_lengths
+        return tuple(map(self.question_runs.longest, self.candidate_words))
 
     @cached_property
     def query_passage(self) -> Passage:

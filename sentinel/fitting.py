@@ -1,8 +1,10 @@
 """Fitting: from labelled measurements to the models that turn signals into probabilities; never on a request.
 
 The curves know benign traffic only: what weight a signal has does not depend on which attacks happened to be at hand.
-Examples of attacks set two numbers, how much a decade of surprise is worth and where the log-odds start
-(Platt 1999, "Probabilistic outputs for support vector machines").
+Examples of attacks set how much surprise is worth: of candidates by one slope (Platt 1999, "Probabilistic outputs for
+support vector machines"), of requests by any rising curve (Zadrozny and Elkan 2002, "Transforming classifier scores
+into accurate multiclass probability estimates"): some attacks hide and some do not, and what a loud one is worth must
+not be averaged with the silent.
 """
 
 from __future__ import annotations
@@ -131,8 +133,8 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     """A feature's surprise from its values on benign traffic.
 
     Up to the last `TAIL` of the traffic, -log10 of the share that shows as much or more; beyond, the tail falls
-    exponentially with the mean excess of what lies there, but with no less than the deviation of all values (an
-    exponential's own): a small sample that happens to end early promises nothing.
+    exponentially. A small sample that happens to end early promises nothing: its mean excess counts at an upper
+    confidence limit (the exponential's, from chi-squared), or as the deviation of all values where that is less.
 
     Args:
         values: Finite values, shape (n,).
@@ -151,13 +153,22 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     mean = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - mean) ** 2))
     if beyond.any():
-        spread = max(spread, float(weights[beyond] @ (values[beyond] - points[top]) / weights[beyond].sum()))
+        share = float(weights[beyond].sum())
+        excess = float(weights[beyond] @ (values[beyond] - points[top])) / share
+        spread = min(max(spread, excess), excess * _upper(max(1.0, share * size)))
     if spread < 1e-9:
         spread = UNSEEN_SPREAD
     end = points[top] + spread * np.log(10.0) * max(CAP - decades[top], 1e-3)
     kept = np.unique(np.linspace(0, top, min(POINTS, top + 1)).round().astype(int))
     heights = np.maximum(np.append(decades[kept], CAP) - knee, 0.0)
     return Curve(np.append(points[kept], end), np.maximum.accumulate(heights), kind)
+
+
+def _upper(number: float) -> float:
+    """How many times its estimate from so many values an exponential's mean is at most, with 95 % confidence."""
+    from scipy.stats import chi2
+
+    return float(2.0 * number / chi2.ppf(0.05, 2.0 * number))
 
 
 UNSEEN_SPREAD = 0.15
@@ -171,8 +182,9 @@ def fit(
     *,
     shares: Mapping[str, float] | None = None,
     knee: float = KNEE,
+    isotonic: bool = False,
 ) -> SurpriseModel:
-    """Fit one model: curves on benign examples, then slope and bias on both kinds.
+    """Fit one model: curves on benign examples, then what their sum is worth on both kinds.
 
     Args:
         examples: Labelled measurements.
@@ -180,6 +192,7 @@ def fit(
         prevalence: Share of requests (or candidates) assumed to carry the threat, in (0, 1).
         shares: How much each kind weighs among the benign; alike where it says nothing. Attacks all weigh alike.
         knee: Decades that are no surprise.
+        isotonic: Let the worth of a sum be any rising curve; else one slope.
 
     Raises:
         DataError: Fewer than `MIN_EXAMPLES` of either kind, or no feature was ever measured.
@@ -204,6 +217,8 @@ def fit(
         raise DataError("none of the features was measured often enough to be fitted")
     kept = [features.index(name) for name in curves]
     totals = SurpriseModel(curves, 1.0, 0.0).surprise(table[:, kept]).sum(axis=1)
+    if isotonic:
+        return SurpriseModel(curves, 1.0, start, _steps(totals, labels, weights))
     slope, bias = _platt(totals, labels, weights)
     return SurpriseModel(curves, slope, bias + start)
 
@@ -221,6 +236,26 @@ def _platt(totals: Floats, labels: NDArray[np.bool_], weights: Floats) -> tuple[
 
     found = minimize(loss, np.array([1.0, -1.0]), jac=True, method="L-BFGS-B", bounds=[(0.0, SLOPE), (-20.0, 20.0)])
     return float(found.x[0]), float(found.x[1])
+
+
+def _steps(totals: Floats, labels: NDArray[np.bool_], weights: Floats) -> tuple[tuple[float, float], ...]:
+    """Log of how much more often attacks show such a total than benign requests; never falling.
+
+    Isotonic regression of the label, both classes weighing alike. Each of its levels becomes a point in its middle,
+    with half an example more of either kind: what few have shown is no certainty.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    level = IsotonicRegression().fit(totals, labels.astype(np.float64), sample_weight=weights).predict(totals)
+    half = [0.5 * float((weights[labels == kind] ** 2).sum()) for kind in (False, True)]
+    points: dict[float, float] = {}
+    highest = -np.inf
+    for value in np.unique(level):
+        here = level == value
+        benign, attack = (float(weights[here & (labels == kind)].sum()) for kind in (False, True))
+        highest = max(highest, float(np.log((attack + half[True]) / (benign + half[False]))))
+        points[round(float(weights[here] @ totals[here] / weights[here].sum()), 6)] = round(highest, 6)
+    return tuple(points.items())
 
 
 def _balanced(kinds: Sequence[str], labels: NDArray[np.bool_], shares: Mapping[str, float]) -> Floats:

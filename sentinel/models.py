@@ -6,8 +6,9 @@ a probe concentrates on one document), and is read as it is at candidate level.
 
 Every feature has a curve, fitted on benign traffic alone: from the value to its *surprise*, the decades by which it
 is rarer there than `KNEE` explains. Features that see the same thing form a mechanism, of which the most surprising
-counts; the mechanisms' surprises add up to the log-odds. So an attack that nobody has fitted still counts by how
-unlike benign traffic it is, and attacks only set how much a decade is worth. A missing feature adds nothing.
+counts; the mechanisms' surprises add up, and the sum gives the log-odds. So an attack that nobody has fitted still
+counts by how unlike benign traffic it is, and attacks only set how much a decade is worth. A missing feature adds
+nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sentinel.errors import DataError
 from sentinel.signals import Measurement
 from sentinel.vocabulary import Threat
 
-SCHEMA = 2
+SCHEMA = 3
 SHIPPED = Path(__file__).parent / "models.json"
 SUSPECT = ":suspect"
 """`<threat>:suspect` is the request-level feature that holds the log-odds of the most suspicious candidate."""
@@ -121,21 +122,27 @@ class Curve:
 
 @dataclass(frozen=True)
 class SurpriseModel:
-    """P(threat) = sigmoid(bias + slope * sum over mechanisms of the largest surprise of its features).
+    """P(threat) = sigmoid(bias + g(slope * sum over mechanisms of the largest surprise of its features)).
 
     Attributes:
         curves: By feature name.
-        slope: Log-odds for each decade of surprise, at least 0.
-        bias: Log-odds of a request that surprises in nothing, at the stated prevalence.
+        slope: What a decade of surprise contributes, at least 0.
+        bias: What is added to g: with g the identity, the log-odds of a request that surprises in nothing, at the
+            stated prevalence; with `steps`, the prevalence's own.
+        steps: g as points (sum, log-odds), straight between them and level beyond; none for the identity.
     """
 
     curves: Mapping[str, Curve]
     slope: float
     bias: float
+    steps: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.slope) and self.slope >= 0 and np.isfinite(self.bias)):
             raise DataError("a model's slope must be a number of at least 0, its bias a number")
+        points = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
+        if not np.isfinite(points).all() or (np.diff(points[:, 0]) <= 0).any() or (np.diff(points[:, 1]) < 0).any():
+            raise DataError("a model's steps must be numbers, their sums rise and their log-odds not fall")
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -232,13 +239,20 @@ class SurpriseModel:
                     found[..., column] *= best == column
 
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each feature's share of the log-odds, at least 0; `values` of shape (..., f), NaN = missing = 0."""
+        """What each feature adds to the sum, at least 0; `values` of shape (..., f), NaN = missing = 0."""
         return self.slope * self.surprise(values)
+
+    def odds_of(self, contributed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of the threat by what all features contribute together, of any shape."""
+        if not self.steps:
+            return self.bias + contributed
+        sums, odds = zip(*self.steps, strict=True)
+        found: NDArray[np.float64] = self.bias + np.interp(contributed, sums, odds)
+        return found
 
     def log_odds(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of the threat; `values` of shape (..., f) gives an array of shape (...)."""
-        odds: NDArray[np.float64] = self.bias + self.contributions(values).sum(axis=-1)
-        return odds
+        return self.odds_of(self.contributions(values).sum(axis=-1))
 
     def probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(threat) in (0, 1); `values` of shape (..., f) gives an array of shape (...)."""
@@ -251,7 +265,8 @@ class SurpriseModel:
             name: {"values": c.values.tolist(), "surprise": c.surprise.tolist(), "mechanism": c.mechanism}
             for name, c in self.curves.items()
         }
-        return {"curves": curves, "slope": self.slope, "bias": self.bias}
+        made: dict[str, Any] = {"curves": curves, "slope": self.slope, "bias": self.bias}
+        return {**made, "steps": [list(point) for point in self.steps]} if self.steps else made
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SurpriseModel:
@@ -264,7 +279,8 @@ class SurpriseModel:
             )
             for name, c in data["curves"].items()
         }
-        return cls(curves, float(data["slope"]), float(data["bias"]))
+        steps = tuple((float(at), float(odds)) for at, odds in data.get("steps", ()))
+        return cls(curves, float(data["slope"]), float(data["bias"]), steps)
 
 
 @dataclass(frozen=True)

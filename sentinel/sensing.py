@@ -70,7 +70,7 @@ class Sentinel:
             contributed = model.candidate_shares(measured, features, count)
             if contributed is None:
                 continue
-            odds = model.bias + contributed.sum(axis=1)
+            odds = model.odds_of(contributed.sum(axis=1))
             worst = int(np.argmax(odds))
             suspicion[threat] = 1.0 / (1.0 + np.exp(-odds))
             features[threat.value + SUSPECT] = float(odds[worst])
@@ -80,7 +80,7 @@ class Sentinel:
             shares = model.shares(features)
             if shares is None:
                 continue  # nothing of it was measured: not evaluated, which is not "clean"
-            probabilities[threat] = float(1.0 / (1.0 + np.exp(-(model.bias + np.array(shares).sum()))))
+            probabilities[threat] = float(1.0 / (1.0 + np.exp(-model.odds_of(np.array(shares).sum()))))
             reasons += self._reasons(threat, model, shares, measured, evidence)
         reasons.sort(key=lambda reason: -reason.weight)
         return RiskProfile(measured, probabilities, suspicion, tuple(reasons), failed)

@@ -24,6 +24,13 @@ MODELS = "models.json"
 """What `sentinel-bench calibrate` writes beside a calibration."""
 
 
+def _check_points(points: tuple[tuple[float, float], ...], what: str) -> None:
+    if not all(0.0 < p < 1.0 and 0.0 <= value <= 1.0 for p, value in points):
+        raise ValueError(f"a {what} is a share in [0, 1] at a probability in (0, 1)")
+    if any(left >= right for (left, _), (right, _) in pairwise(points)):
+        raise ValueError(f"a {what}'s probabilities must rise")
+
+
 class Option(BaseModel):
     """One defense at one strength, and what it was measured to do when it is on for every request.
 
@@ -56,10 +63,7 @@ class Option(BaseModel):
     @field_validator("cost")
     @classmethod
     def _points(cls, cost: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        if not all(0.0 < p < 1.0 and 0.0 <= c <= 1.0 for p, c in cost):
-            raise ValueError("a cost is a share in [0, 1] at a probability in (0, 1)")
-        if any(left >= right for (left, _), (right, _) in pairwise(cost)):
-            raise ValueError("a cost's probabilities must rise")
+        _check_points(cost, "cost")
         return cost
 
     @property
@@ -99,6 +103,9 @@ class Calibration(BaseModel):
     Attributes:
         schema_version: Of the file.
         options: What may be chosen.
+        mixture: For each threat, which of its attacks a request is that looks so threatening: by attack points (P,
+            share of the attacks' requests there), P ascending, straight between them over log-odds of P and level
+            beyond. Alike where nothing is said. A request that an echo gives away is no fluent text without one.
         price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
             stands for infinity: the calibration found no intervention that keeps the promise.
         rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. The two
@@ -112,6 +119,7 @@ class Calibration(BaseModel):
 
     schema_version: Literal[1] = 1
     options: tuple[Option, ...] = ()
+    mixture: dict[Threat, dict[str, tuple[tuple[float, float], ...]]] = Field(default_factory=dict)
     price: float | None = Field(1.0, ge=0.0)
     rates: dict[Literal["client", "corpus"], Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
         default_factory=dict
@@ -119,6 +127,16 @@ class Calibration(BaseModel):
     promises: dict[str, Promise] = Field(default_factory=dict)
     models: str = ""
     fitted_on: str = ""
+
+    @field_validator("mixture")
+    @classmethod
+    def _shares_at(
+        cls, mixture: dict[Threat, dict[str, tuple[tuple[float, float], ...]]]
+    ) -> dict[Threat, dict[str, tuple[tuple[float, float], ...]]]:
+        for by in mixture.values():
+            for points in by.values():
+                _check_points(points, "share")
+        return mixture
 
     @model_validator(mode="after")
     def _once(self) -> Calibration:

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from defenses.context._located import located, sentence_words
+from sentinel._located import located, sentence_words
 from sentinel.wording import FUNCTION_WORDS, content_words, yes_no_form
 
 _NUMBERS = {

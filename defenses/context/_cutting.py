@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from defenses.base import Resources, Selection, SelectionDefense
-from defenses.context._located import Span, located, sentence_words, without
+from sentinel._located import Span, located, sentence_words, without
 from sentinel.evidence import Evidence
 from sentinel.profile import RiskProfile
 

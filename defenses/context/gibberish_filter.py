@@ -10,7 +10,7 @@ from functools import lru_cache
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
-from defenses.context._located import located
+from sentinel._located import located
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sentinel._passage import passage
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
@@ -18,7 +19,8 @@ class QuestionTailoring(Signal):
 
     The retrieval condition of PoisonedRAG (arXiv 2402.07867) makes a planted text restate its question, the
     generation condition makes it answer and stop. A passage that was written for its own sake covers the question as
-    well, but has a subject of its own: most of its rare words are not the question's.
+    well, but has a subject of its own: most of its rare words are not the question's. What is pasted beside a question
+    is no part of it: nobody could have written a document for it, and its source holds all of it.
     """
 
     manifest = SignalManifest(
@@ -37,8 +39,9 @@ class QuestionTailoring(Signal):
         statistics = None if evidence.corpus is None else evidence.corpus.text
         if statistics is None:
             return None
-        weights = statistics.idfs(evidence.request.query).tolist()
-        asked = dict(zip(evidence.query_passage.words, weights, strict=True))
+        read = evidence.query_passage if evidence.question is evidence.request.query else passage(evidence.question)
+        weights = statistics.idfs(evidence.question).tolist()
+        asked = dict(zip(read.words, weights, strict=True))
         if sum(weight >= RARE for weight in asked.values()) < LEAST_RARE:
             return None
         total = sum(asked.values())

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 
+from sentinel._requests import LIMIT, begins_asking, pieces
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, SignalManifest, Stage
 from sentinel.signals import Measurement, Signal, peak
-from sentinel.text import words
 from sentinel.vocabulary import Threat
 from sentinel.wording import is_english
-
-LIMIT = 50_000
-
-_END = re.compile(r"(?<=[.!?;])[\"'”’)\]]*\s+|\n+|(?<=[\"”])\s+")
-_OPENERS = frozenset(
-    """what which who whom whose when where why how whether is are does do did can could should would will has have
-    isn't aren't doesn't don't didn't can't couldn't""".split()
-)
-_ORDERS = frozenset(
-    """tell explain describe give show list help provide summarise summarize outline elaborate find name complete fill
-    finish continue write translate compare define check look search need want looking wondering know""".split()
-)
-_LEAD = frozenset("and but so or then also now well ok okay please hello hi thanks".split())
-_ASKER = frozenset(["i", "i'm", "i'd", "we", "we're", "we'd"])
-_NEAR = 5
 
 
 class UnaskedLength(Signal):
@@ -65,19 +49,5 @@ def asks(evidence: Evidence) -> bool | None:
         return True
     if not is_english(evidence.query_words):
         return None
-    sentences = [said for part in _END.split(query) if part and (said := words(part))]
-    return any(map(_asks, {*sentences[:1], *sentences[-1:]}))
-
-
-def _asks(said: tuple[str, ...]) -> bool:
-    """Whether a sentence begins like a question or a request."""
-    start = 0
-    while start < len(said) - 1 and said[start] in _LEAD:
-        start += 1
-    first = said[start]
-    return (
-        "please" in said[: start + 1]
-        or first in _OPENERS
-        or first in _ORDERS
-        or (first in _ASKER and not _ORDERS.isdisjoint(said[start : start + _NEAR]))
-    )
+    found = [said for _, said in pieces(query)]
+    return any(map(begins_asking, {*found[:1], *found[-1:]}))

@@ -39,9 +39,9 @@ class Plans:
     Attributes:
         chosen: The options' indices of each plan; the first plan is empty.
         holds: Which options each plan holds, shape (plans, options), 0 or 1.
-        residual: What is left of each threat, shape (plans, threats), in [0, 1].
+        residual: What is left of each attack's success, shape (plans, attacks), in [0, 1].
         milliseconds: The sum of its options', shape (plans,).
-        threats: The columns of `residual`.
+        attacks: The columns of `residual`: the attacks of each threat, one threat after the other.
         against: Which threats each option is for, shape (options, threats).
     """
 
@@ -49,7 +49,7 @@ class Plans:
     holds: NDArray[np.float64]
     residual: NDArray[np.float64]
     milliseconds: NDArray[np.float64]
-    threats: tuple[Threat, ...]
+    attacks: Mapping[Threat, tuple[str, ...]]
     against: NDArray[np.bool_]
 
     @classmethod
@@ -57,7 +57,7 @@ class Plans:
         """Enumerate the plans.
 
         Of several defenses against one attack the best counts, as if the others saw nothing that it does not see:
-        what two of them leave together is not known from what each leaves alone. Attacks of one threat weigh alike.
+        what two of them leave together is not known from what each leaves alone.
 
         Raises:
             ConfigurationError: More than `MOST_PLANS` of them.
@@ -75,21 +75,19 @@ class Plans:
         holds = np.zeros((len(chosen), len(calibration.options)))
         for row, picked in enumerate(chosen):
             holds[row, list(picked)] = 1.0
-        left = np.ones((len(chosen), len(attacks)))
-        for column, (threat, names) in enumerate(attacks.items()):
-            best = np.ones((len(chosen), len(names)))
-            for option, found in zip(calibration.options, holds.T, strict=True):
-                shares = np.array([option.residual.get(threat, {}).get(name, 1.0) for name in names])
-                np.minimum(best, shares, out=best, where=found[:, None] > 0.0)
-            left[:, column] = best.mean(axis=1)
+        names = [(threat, name) for threat, known in attacks.items() for name in known]
+        left = np.ones((len(chosen), len(names)))
+        for option, found in zip(calibration.options, holds.T, strict=True):
+            shares = np.array([option.residual.get(threat, {}).get(name, 1.0) for threat, name in names])
+            np.minimum(left, shares, out=left, where=found[:, None] > 0.0)
         times = np.array([o.milliseconds for o in calibration.options])
         against = np.array([[t in o.residual for t in attacks] for o in calibration.options], dtype=bool)
-        return cls(chosen, holds, left, holds @ times, tuple(attacks), against)
+        return cls(chosen, holds, left, holds @ times, attacks, against)
 
     def useful(self) -> Plans:
         """Without the plans that lose to a part of their own, whatever is feared and whatever a lost share costs.
 
-        Such a plan leaves no less of any threat without one of its options, and costs and milliseconds are sums of
+        Such a plan leaves no less of any attack without one of its options, and costs and milliseconds are sums of
         what no option has below zero. One option less is enough to look at: what leaves nothing less without two of
         them leaves nothing less without one.
         """
@@ -122,10 +120,11 @@ class Objective:
 
     Attributes:
         plans: What may be chosen.
-        weights: What P of each threat and the cost of each option weigh, shape (plans, threats + options).
+        weights: What P of each attack and the cost of each option weigh, shape (plans, attacks + options).
         waiting: What the milliseconds weigh, shape (plans,).
         curves: For each option the columns of the threats that it is for, and its cost over log-odds of P.
         needs: What each option needs of `MEASURED`.
+        mixture: For each threat its attacks' shares over log-odds of P; nothing where they weigh alike.
     """
 
     plans: Plans
@@ -133,6 +132,7 @@ class Objective:
     waiting: NDArray[np.float64]
     curves: tuple[tuple[list[int], list[float], list[float]], ...]
     needs: tuple[frozenset[Need], ...]
+    mixture: tuple[tuple[tuple[list[float], list[float]], ...], ...]
     _barred: dict[frozenset[Need], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -140,14 +140,19 @@ class Objective:
         cls, calibration: Calibration, plans: Plans, price: float, severity: Mapping[Threat, float], latency: float
     ) -> Objective:
         """Put the parts together; see `AdaptivePolicy` for what they mean."""
-        severe = [severity.get(threat, 1.0) for threat in plans.threats]
+        severe = [severity.get(threat, 1.0) for threat, names in plans.attacks.items() for _ in names]
         curves = tuple(
-            (np.flatnonzero(against).tolist(), [_logit(p) for p, _ in option.cost], [cost for _, cost in option.cost])
+            (np.flatnonzero(against).tolist(), *_over_odds(option.cost))
             for option, against in zip(calibration.options, plans.against, strict=True)
         )
         prices = np.array([price * calibration.rates.get(option.origin, 1.0) for option in calibration.options])
         weights = np.hstack([plans.residual * severe, plans.holds * prices])
-        return cls(plans, weights, latency * plans.milliseconds, curves, tuple(map(_needs, calibration.options)))
+        mixture = tuple(
+            tuple(_over_odds(calibration.mixture.get(threat, {}).get(name, ())) for name in names)
+            for threat, names in plans.attacks.items()
+        )
+        needs = tuple(map(_needs, calibration.options))
+        return cls(plans, weights, latency * plans.milliseconds, curves, needs, mixture)
 
     def least(self, risk: list[float], unmet: frozenset[Need] = frozenset()) -> tuple[int, ...]:
         """The options of the best plan; of equally good ones the first, so that nothing is chosen for nothing.
@@ -156,7 +161,7 @@ class Objective:
             risk: P of each of the plans' threats.
             unmet: What this request lacks; options that need it are out of the question.
         """
-        found = self.weights @ np.array(risk + self.costs(risk)) + self.waiting
+        found = self.weights @ np.array(self.spread(risk) + self.costs(risk)) + self.waiting
         if unmet:
             found = found + self._without(unmet)
         return self.plans.chosen[int(found.argmin())]
@@ -167,6 +172,19 @@ class Objective:
             lacking = np.array([not unmet.isdisjoint(needs) for needs in self.needs], dtype=bool)
             self._barred[unmet] = np.where(self.plans.holds[:, lacking].any(axis=1), np.inf, 0.0)
         return self._barred[unmet]
+
+    def spread(self, risk: Sequence[float]) -> list[float]:
+        """P of each attack: that of its threat, by the shares that attacks have of requests that look like this one."""
+        found: list[float] = []
+        for probability, curves in zip(risk, self.mixture, strict=True):
+            odds = _logit(min(max(probability, 1e-9), 1.0 - 1e-9))
+            shares = [_between(odds, *points) for points in curves]
+            total = sum(shares)
+            if total > 0.0:
+                found += [probability * share / total for share in shares]
+            else:
+                found += [probability / len(shares)] * len(shares)
+        return found
 
     def costs(self, risk: Sequence[float]) -> list[float]:
         """What each option is expected to take from a benign user with this request; without points, nothing."""
@@ -182,14 +200,15 @@ class AdaptivePolicy(Policy):
 
     It is the one with the least
 
-        sum over threats of P(threat) * severity * residual(threat, set)
+        sum over threats of P(threat) * severity * sum over its attacks of share(attack, P) * residual(attack, set)
         + price * (1 - P) * cost(set, P) + latency * ms(set)
 
     where the price has a rate for each origin of threats, clients and corpus. Residual, cost and milliseconds were
     measured on the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest
     that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). Benign users pay only where the
     request is theirs, hence 1 - P. What they pay depends on P too: hiding what a query copies costs nothing on ordinary
-    questions, and a pasted excerpt's own source on those that look like a probe.
+    questions, and a pasted excerpt's own source on those that look like a probe. And so does which attack it would be:
+    what a defense does against loud attacks is worth nothing where only quiet ones look like this.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
     An operator's trust in a client moves the odds of those threats that come from clients: the prior odds are
     multiplied by (1 - trust) / trust, so that 0.5 changes nothing.
@@ -213,7 +232,7 @@ class AdaptivePolicy(Policy):
         """What every request is held against; None where nothing is worth any price."""
         price = self.calibration.price if self.price is None else self.price
         plans = _plans(self.calibration.dumps())
-        if price is None or not math.isfinite(price) or not plans.threats:
+        if price is None or not math.isfinite(price) or not plans.attacks:
             return None
         return Objective.of(self.calibration, plans, price, self.severity, self.latency)
 
@@ -232,7 +251,7 @@ class AdaptivePolicy(Policy):
         objective = self._objective
         if objective is None:
             return DefensePlan(overfetch=self.overfetch)
-        risk = {threat: self._probability(threat, request, profile) for threat in objective.plans.threats}
+        risk = {threat: self._probability(threat, request, profile) for threat in objective.plans.attacks}
         picked = [self.calibration.options[i] for i in objective.least(list(risk.values()), _unmet(profile))]
         chosen = tuple(PlannedDefense(o.name, o.parameters, _why(o, risk)) for o in picked)
         return DefensePlan(chosen, self.overfetch)
@@ -268,6 +287,11 @@ def _witnesses(need: Need) -> frozenset[str]:
 def _why(option: Option, risk: Mapping[Threat, float]) -> str:
     worst = max((threat for threat in risk if threat in option.residual), key=lambda threat: risk[threat], default=None)
     return "" if worst is None else f"P({worst.value}) {risk[worst]:.2g}"
+
+
+def _over_odds(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Points over P as places on the log-odds and values."""
+    return [_logit(p) for p, _ in points], [value for _, value in points]
 
 
 def _logit(probability: float) -> float:

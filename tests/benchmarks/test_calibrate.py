@@ -142,12 +142,12 @@ def test_each_origin_gets_the_rate_at_which_it_keeps_its_share(monkeypatch: pyte
         return np.array([[0.0 if price >= free_from[option.name] else 0.5 for price in prices]] * 4)
 
     monkeypatch.setattr(module, "losses_by_price", losses)
-    rates = shared_rates((client, corpus), [SimpleNamespace(name="benign")], ALPHAS)  # type: ignore[list-item]
+    rates = shared_rates((client, corpus), {}, [SimpleNamespace(name="benign")], ALPHAS)  # type: ignore[list-item]
     assert rates == {
         "client": min(rate for rate in RATES if rate >= 1.0),
         "corpus": min(rate for rate in RATES if rate >= 0.05),
     }
-    assert shared_rates((corpus,), [SimpleNamespace(name="benign")], ALPHAS).keys() == {"corpus"}  # type: ignore[list-item]
+    assert shared_rates((corpus,), {}, [SimpleNamespace(name="benign")], ALPHAS).keys() == {"corpus"}  # type: ignore[list-item]
 
 
 # A whole calibration

@@ -25,6 +25,7 @@ from benchmarks.losses import (
     losses_by_price,
     request_losses,
     session_losses,
+    shares_by_look,
 )
 from benchmarks.readings import Traffic
 from benchmarks.samples import Sample
@@ -201,3 +202,34 @@ def test_losses_by_price_are_those_of_serving_at_every_price(data: Dataset) -> N
         assert losses[:, column].tolist() == session_losses(found, found.samples(policy))
     assert losses[:, 0].max() > 0.0
     assert not losses[:, -1].any()
+
+
+def test_attacks_are_told_by_how_threatening_they_look() -> None:
+    loud, quiet = [0.9] * 30, [0.01] * 60  # as much weight each, however many requests
+    found = shares_by_look({"loud": loud, "quiet": quiet, "never": []})
+    assert found.keys() == {"loud", "quiet"}
+    (low, share_low), (high, share_high) = found["loud"]
+    assert (low, high) == pytest.approx((0.01, 0.9))
+    # Each level has the weight 1 of its attack, and 0.05 more of either: 0.05 / 1.1 and 1.05 / 1.1.
+    assert (share_low, share_high) == pytest.approx((0.05 / 1.1, 1.05 / 1.1), abs=1e-3)
+    assert [share for _, share in found["quiet"]] == pytest.approx([1.05 / 1.1, 0.05 / 1.1], abs=1e-3)
+
+
+def test_one_attack_is_always_that_one_and_none_is_nothing() -> None:
+    assert all(share == 1.0 for _, share in shares_by_look({"only": [0.1, 0.2, 0.3, 0.9]})["only"])
+    assert shares_by_look({}) == {}
+    assert shares_by_look({"never": []}) == {}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c"]), st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30), min_size=1
+    )
+)
+def test_shares_are_shares_at_rising_places(looks: dict[str, list[float]]) -> None:
+    found = shares_by_look(looks)
+    places = [[p for p, _ in points] for points in found.values()]
+    assert all(at == places[0] and at == sorted(set(at)) for at in places)
+    for column in zip(*(points for points in found.values()), strict=True):
+        assert sum(share for _, share in column) == pytest.approx(1.0, abs=1e-3)
+        assert all(0.0 < p < 1.0 for p, _ in column)

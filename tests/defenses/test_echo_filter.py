@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defenses import Resources
-from defenses.context import echo_filter
-from defenses.context._echo import asks, echo, edges
-from defenses.context._located import sentence_words
-from defenses.context.echo_filter import FEW, LEAST, NOTHING_NEW, EchoFilter
-from sentinel import RiskProfile
+from defenses.context.echo_filter import EchoFilter
+from sentinel import RiskProfile, _asked
+from sentinel._asked import FEW, LEAST, NOTHING_NEW
+from sentinel._echo import asks, echo, edges
+from sentinel._located import sentence_words
 from sentinel._memory import forget
 from sentinel.text import words
 from sentinel.wording import content_words, yes_no_form
@@ -228,8 +228,8 @@ def test_a_text_full_of_questions_is_read_whole_every_time():
     text = f"{others} Who painted the Linden chapel ceiling, flood year?"
     for _ in range(2):
         assert select(LINDEN, [text]).keep == ()
-    assert echo_filter._remembered_sentences(text) is None
-    assert len(echo_filter._remembered_sentences(f"Water is wet. {QUERY} It is.")) == 2
+    assert _asked._remembered_sentences(text) is None
+    assert len(_asked._remembered_sentences(f"Water is wet. {QUERY} It is.")) == 2
 
 
 @pytest.mark.parametrize(
@@ -262,3 +262,13 @@ def test_what_a_yes_no_question_asks_may_be_said(text, kept):
     assert select(
         said, ["We found that she is more easy going. She more easy going and relaxed than her husband."]
     ).keep
+
+
+def test_why_is_another_question():
+    asked = "What is the most one may have under the Linden clinic appointment policy?"
+    other = "Why do we have the Linden clinic appointment policy, and whom does it concern? It keeps things fair."
+    same = "Under the Linden clinic appointment policy, what is the most you may have? It keeps things fair."
+    found = evidence(asked, [other, same])
+    assert set(EchoFilter().select(found, RiskProfile(), Resources()).dropped) == {1}
+    why = evidence("Why do we have a Linden clinic appointment policy?", [other])
+    assert set(EchoFilter().select(why, RiskProfile(), Resources()).dropped) == {0}

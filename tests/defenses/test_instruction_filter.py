@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from defenses import Resources
-from defenses.context._located import located, sentence_words, sentences, without
 from defenses.context.instruction_filter import InstructionFilter
 from sentinel import RiskProfile
+from sentinel._located import located, sentence_words, sentences, without
 from tests.builders import evidence
 
 BEFORE = "The  Linden chapel stands by the river—built of “grey” stone.\n"

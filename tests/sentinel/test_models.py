@@ -39,6 +39,34 @@ def test_probability_golden():
     np.testing.assert_allclose(model().contributions(np.array([1.0, 2.0])), [1.0, 3.5])
 
 
+STEPS = ((0.5, -3.0), (1.5, -1.0), (2.0, 4.0))
+
+
+def test_a_sum_may_be_worth_any_rising_curve():
+    stepped = SurpriseModel({"a": curve((0.0, 3.0), (0.0, 3.0))}, 1.0, -4.0, STEPS)
+    values = np.array([[0.0], [0.5], [1.0], [1.75], [9.0], [np.nan]])
+    # Level below 0.5 and beyond 2, straight between: -4 and what the curve says.
+    np.testing.assert_allclose(stepped.log_odds(values), [-7.0, -7.0, -6.0, -2.5, 0.0, -7.0])
+    read = SurpriseModel.from_json(json.loads(json.dumps(stepped.to_json())))
+    assert read.steps == STEPS
+    np.testing.assert_allclose(read.log_odds(values), stepped.log_odds(values))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ((0.0, 1.0), (0.0, 2.0)),
+        ((1.0, 0.0), (0.5, 1.0)),
+        ((0.0, 1.0), (1.0, 0.5)),
+        ((0.0, math.nan),),
+        ((math.inf, 0.0),),
+    ],
+)
+def test_steps_that_fall_are_refused(steps):
+    with pytest.raises(DataError, match="steps"):
+        SurpriseModel({"a": curve()}, 1.0, 0.0, steps)
+
+
 def test_of_one_mechanism_only_the_most_surprising_counts():
     np.testing.assert_allclose(SHARED.contributions(np.array([1.0, 0.5])), [0.0, 3.0])
     np.testing.assert_allclose(SHARED.contributions(np.array([[2.0, np.nan], [2.0, 0.1]])), [[2.0, 0.0], [2.0, 0.0]])

@@ -70,13 +70,26 @@ def expected_cost(policy, option, request, profile):
     return rate * (1.0 - p) * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
 
 
+def mixed(curves, names, p):
+    """The share that each attack has of the requests that look like this one."""
+    logit = lambda x: np.log(np.clip(x, 1e-9, 1.0 - 1e-9) / (1.0 - np.clip(x, 1e-9, 1.0 - 1e-9)))  # noqa: E731
+    found = []
+    for name in names:
+        points = curves.get(name, ())
+        places = [logit(place) for place, _ in points]
+        found.append(float(np.interp(logit(p), places, [share for _, share in points])) if points else 0.0)
+    return [share / sum(found) for share in found] if sum(found) else [1.0 / len(names)] * len(names)
+
+
 def worth(policy, subset, request, profile):
     """Harm left and milliseconds of one set of options, without what they cost benign users."""
     total = policy.latency * sum(option.milliseconds for option in subset)
     for threat, names in policy.calibration.attacks().items():
         left = [min([o.residual.get(threat, {}).get(name, 1.0) for o in subset], default=1.0) for name in names]
         weight = policy.severity.get(threat, 1.0)
-        total += believed(policy, threat, request, profile) * weight * sum(left) / len(left)
+        p = believed(policy, threat, request, profile)
+        shares = mixed(policy.calibration.mixture.get(threat, {}), names, p)
+        total += p * weight * sum(a * b for a, b in zip(shares, left, strict=True))
     return total
 
 
@@ -148,7 +161,7 @@ def test_what_is_pruned_never_wins(calibration, data):
     assert set(left.chosen) <= set(every.chosen)
     assert left.chosen[0] == ()
     some = st.floats(0.0, 5.0) | st.just(0.0)
-    harm = np.array([data.draw(some) for _ in every.threats])
+    harm = np.array([data.draw(some) for _ in range(every.residual.shape[1])])
     costs = np.array([data.draw(some) for _ in calibration.options])
     latency = data.draw(some)
 
@@ -183,9 +196,30 @@ def test_residuals_of_several_defenses_by_hand():
     one = Option(name="hide_probed", residual={Threat.MEMBERSHIP: {"mba": 0.2, "direct": 1.0}})
     two = Option(name="hide_for_client", residual={Threat.MEMBERSHIP: {"interrogation": 0.4}})
     plans = Plans.of(Calibration(options=(one, two)))
-    left = dict(zip(plans.chosen, plans.residual[:, 0].tolist(), strict=True))
-    # Three attacks alike: (0.2 + 1 + 1) / 3, (1 + 1 + 0.4) / 3, (0.2 + 1 + 0.4) / 3.
-    assert left == pytest.approx({(): 1.0, (0,): 2.2 / 3, (1,): 2.4 / 3, (0, 1): 1.6 / 3})
+    assert plans.attacks == {Threat.MEMBERSHIP: ("mba", "direct", "interrogation")}
+    left = dict(zip(plans.chosen, plans.residual.tolist(), strict=True))
+    assert left == {(): [1, 1, 1], (0,): [0.2, 1, 1], (1,): [1, 1, 0.4], (0, 1): [0.2, 1, 0.4]}
+
+
+def test_which_attack_it_would_be_follows_how_threatening_it_looks():
+    loud = Option(
+        name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0, "blind": 1.0}}, cost=((0.5, 0.1),)
+    )
+    quiet = Option(
+        name="suspicion_filter", residual={Threat.POISONING: {"poisonedrag": 1.0, "blind": 0.0}}, cost=((0.5, 0.1),)
+    )
+    mixture = {Threat.POISONING: {"poisonedrag": ((0.1, 0.0), (0.9, 1.0)), "blind": ((0.1, 1.0), (0.9, 0.0))}}
+    policy = AdaptivePolicy(calibration=Calibration(options=(loud, quiet), mixture=mixture, price=0.5), latency=0.0)
+
+    def chosen(p):
+        found = policy.after_retrieval(Request("q"), RiskProfile({}, {Threat.POISONING: p}), DefensePlan())
+        return found.names
+
+    # At 0.1: quiet leaves 0 of 0.1 and costs 0.045; loud leaves all of it. At 0.9 the other way round.
+    assert chosen(0.1) == ("suspicion_filter",)
+    assert chosen(0.9) == ("echo_filter",)
+    # Half way on the log-odds both are as likely: 0.25 of harm each, for 0.025.
+    assert chosen(0.5) == ("echo_filter", "suspicion_filter")
 
 
 def test_too_many_plans_are_refused():
