@@ -143,6 +143,10 @@ class MemoryLedger:
     def __len__(self) -> int:
         return len(self._accounts)
 
+    def __bool__(self) -> bool:
+        """An empty ledger is one all the same: `ledger or MemoryLedger()` must not open a second budget."""
+        return True
+
     def spend(self, charges: Sequence[Charge], now: float) -> Charge | None:
         """See `BudgetLedger`. O(charges * log keys), amortised."""
         with self._lock:
