@@ -2,6 +2,7 @@
 
 from defenses.base import (
     DEFENSES,
+    NOT_FOUND,
     AnswerDefense,
     Asked,
     Checked,
@@ -27,6 +28,7 @@ from defenses.ledger import BudgetLedger, Charge, MemoryLedger
 
 __all__ = [
     "DEFENSES",
+    "NOT_FOUND",
     "AnswerDefense",
     "Asked",
     "AttentiveGenerator",

@@ -21,6 +21,9 @@ from sentinel.profile import RiskProfile
 from sentinel.registry import Registry
 from sentinel.vocabulary import Request, Threat
 
+NOT_FOUND = "I could not find an answer to that."
+"""One wording for whatever keeps an answer back, so that it does not tell a missing document from a hidden one."""
+
 
 class DefenseManifest(Manifest):
     """What a policy may know of a defense without running it.
