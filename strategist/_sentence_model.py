@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sentinel._files import no_progress_bar, one_line, sha256_of_file
 from sentinel.errors import ConfigurationError
 
 # On a CPU small batches of texts of similar length win: nothing is padded, and the activations stay in its cache.
@@ -128,7 +127,7 @@ def _construct(folder: Path, device: str | None) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
 
-        with _no_progress_bar():
+        with no_progress_bar():
             return SentenceTransformer(
                 str(folder),
                 device=device,
@@ -139,39 +138,3 @@ def _construct(folder: Path, device: str | None) -> Any:
             )
     except Exception as error:
         raise ConfigurationError(f"cannot load the embedding model in {folder}: {one_line(error)}") from error
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-def sha256_of_file(path: Path) -> str:
-    """Hex SHA-256 of a file, computed once per process, size and time of change."""
-    try:
-        state = path.stat()
-        return _sha256_of(path, state.st_size, state.st_mtime_ns)
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
-
-
-@lru_cache(maxsize=256)
-def _sha256_of(path: Path, size: int, mtime_ns: int) -> str:
-    """Size and time are only the key under which a hash is remembered within this process."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one short line."""
-    text = " ".join(str(error).split()) or "no reason given"
-    return f"{type(error).__name__}: {text[:200]}"

@@ -17,6 +17,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.runnables.config import run_in_executor
 from numpy.typing import NDArray
 
+from sentinel._files import cache_folder
 from sentinel.errors import DataError
 from strategist.embeddings import Vectors, fingerprint, unit_rows
 
@@ -62,7 +63,7 @@ class EmbeddingCache(Embeddings):
         cache_queries: bool = False,
     ) -> None:
         self.inner = embeddings
-        self.folder = Path(folder).expanduser() if folder is not None else default_folder()
+        self.folder = Path(folder).expanduser() if folder is not None else cache_folder()
         self.progress = progress
         self._fingerprint = fingerprint
         self._cache_queries = cache_queries
@@ -284,11 +285,6 @@ class EmbeddingCache(Embeddings):
         if self._usable:
             self._usable = False
             warnings.warn(f"no embedding cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
-
-
-def default_folder() -> Path:
-    """$SENTINEL_CACHE, else ~/.cache/sentinel-strategist."""
-    return Path(os.environ.get("SENTINEL_CACHE") or Path.home() / ".cache" / "sentinel-strategist").expanduser()
 
 
 def _is_corrupt(error: Exception) -> bool:

@@ -17,8 +17,9 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.runnables.config import run_in_executor
 from numpy.typing import NDArray
 
+from sentinel._files import one_line, sha256_of_file
 from sentinel.errors import ConfigurationError, DataError
-from strategist._sentence_model import LoadedModel, load_once, one_line, sha256_of_file
+from strategist._sentence_model import LoadedModel, load_once
 
 Vectors = NDArray[np.float32]
 """Unit vectors by row, shape (n, d), float32."""

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
+from sentinel._files import cache_folder
 from sentinel.errors import DataError
-from strategist.embedding_cache import EmbeddingCache, default_folder
+from strategist.embedding_cache import EmbeddingCache
 from strategist.embeddings import fingerprint, unit_rows
 
 
@@ -252,11 +253,11 @@ def test_bad_vectors_are_errors_and_are_not_kept(tmp_path: Path) -> None:
         EmbeddingCache(Counting(size=5), tmp_path).embed_array(["a", "b"])
 
 
-def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path / "there"))
     cache = EmbeddingCache(Counting())
     cache.embed_array(["a"])
     assert cache.path.parent == tmp_path / "there"
     assert (tmp_path / "there").stat().st_mode & 0o077 == 0
     monkeypatch.delenv("SENTINEL_CACHE")
-    assert default_folder() == Path.home() / ".cache" / "sentinel-strategist"
+    assert cache_folder() == Path.home() / ".cache" / "sentinel-strategist"

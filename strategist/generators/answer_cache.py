@@ -1,0 +1,271 @@
+"""Answers kept on disk by the hash of their prompt, so that no generator answers the same prompt twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from defenses.generator import AttentiveGenerator, Generator, Prompt
+from sentinel._files import cache_folder
+from sentinel.errors import ComponentError, ConfigurationError
+
+SCHEMA = 1
+_ASKED_AT_ONCE = 32
+"""Prompts answered between two writes: what an interruption loses."""
+_LOOKED_UP_AT_ONCE = 500
+"""Keys of one SELECT; SQLite before 3.32 allowed 999 parameters."""
+_WAIT_SECONDS = 30.0
+
+
+class AnswerCache:
+    """Any `Generator`, with its answers kept in SQLite; see `cached`, which makes them.
+
+    One row per answer: SHA-256 over fingerprint, prompt, longest answer and way of generating; a checksum; the text.
+    Several threads and processes may share the file. The cache never fails a request: a corrupt file is made anew, a
+    folder that cannot be written to is done without, both with a warning.
+
+    For measurements and repeated work. In service it tells by its speed what was asked before, and by whomever.
+
+    Args:
+        generator: What answers; greedy, or the first answer drawn is the one that stays.
+        folder: Where the file lies; by default $SENTINEL_CACHE, else ~/.cache/sentinel-strategist. Created readable
+            by its owner alone: answers may repeat documents.
+        fingerprint: Name of what the answers depend on, for generators that have none of their own.
+
+    Raises:
+        ConfigurationError: The generator has no `fingerprint`, and none is given.
+    """
+
+    def __init__(
+        self, generator: Generator, folder: str | os.PathLike[str] | None = None, *, fingerprint: str | None = None
+    ) -> None:
+        known = fingerprint or getattr(type(generator), "fingerprint", None) or getattr(generator, "fingerprint", None)
+        if not known:
+            raise ConfigurationError(f"generator {generator.name} has no fingerprint: give one to tell its answers by")
+        self.inner = generator
+        self.folder = Path(folder).expanduser() if folder is not None else cache_folder()
+        self._fingerprint = fingerprint
+        self._usable = True
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inner!r})"
+
+    @property
+    def name(self) -> str:
+        """The generator's own name: from the cache it is the same answer."""
+        return self.inner.name
+
+    @property
+    def fingerprint(self) -> str:
+        """What the answers depend on besides the prompt."""
+        return self._fingerprint or str(self.inner.fingerprint)  # type: ignore[attr-defined]
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return self.folder / "answers.sqlite3"
+
+    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int | None = None) -> list[str]:
+        """As the generator's own; each distinct prompt is answered at most once."""
+        return self._answers("plain", self.inner.generate, prompts, max_tokens)
+
+    def stream(self, prompt: Prompt, *, max_tokens: int | None = None) -> Iterator[str]:
+        """As the generator's own where the answer is not known; else the answer in one piece."""
+        key = self._key("plain", prompt, max_tokens)
+        known = self._read([key]).get(key)
+        if known is not None:
+            yield from (known,) if known else ()
+            return
+        pieces: list[str] = []
+        own: Callable[..., Iterator[str]] | None = getattr(self.inner, "stream", None)
+        if own is None:
+            yield from filter(None, self.generate([prompt], max_tokens=max_tokens))
+            return
+        for piece in own(prompt, max_tokens=max_tokens):
+            pieces.append(piece)
+            yield piece
+        self._write({key: "".join(pieces)})
+
+    def _answers(
+        self, mode: str, ask: Callable[..., list[str]], prompts: Sequence[Prompt], max_tokens: int | None
+    ) -> list[str]:
+        keys = [self._key(mode, prompt, max_tokens) for prompt in prompts]
+        found = self._read(list(dict.fromkeys(keys)))
+        missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in found}
+        names = list(missing)
+        for start in range(0, len(names), _ASKED_AT_ONCE):
+            chunk = names[start : start + _ASKED_AT_ONCE]
+            made = ask([missing[key] for key in chunk], max_tokens=max_tokens)
+            if len(made) != len(chunk) or not all(isinstance(text, str) for text in made):
+                raise ComponentError(self.name, f"{len(made)} answers to {len(chunk)} prompts, or not all of them text")
+            new = dict(zip(chunk, made, strict=True))
+            self._write(new)
+            found |= new
+        return [found[key] for key in keys]
+
+    def _key(self, mode: str, prompt: Prompt, max_tokens: int | None) -> bytes:
+        # Where the documents stand changes nothing but what depends on it.
+        documents = prompt.documents if mode != "plain" else ()
+        facts = [self.fingerprint, mode, prompt.system, prompt.user, prompt.start, documents, max_tokens]
+        return hashlib.sha256(json.dumps(facts).encode()).digest()
+
+    def _read(self, keys: list[bytes]) -> dict[bytes, str]:
+        found: dict[bytes, str] = {}
+        with self._database() as database:
+            if database is None:
+                return found
+            for start in range(0, len(keys), _LOOKED_UP_AT_ONCE):
+                chunk = keys[start : start + _LOOKED_UP_AT_ONCE]
+                marks = ",".join("?" * len(chunk))
+                rows = database.execute(f"SELECT key, sum, answer FROM answers WHERE key IN ({marks})", chunk)
+                # SQLite has no checksums of its own: a flipped bit in an answer would pass for an answer.
+                found |= {bytes(key): _text(answer) for key, total, answer in rows if _sum(answer) == total}
+        return found
+
+    def _write(self, answers: dict[bytes, str]) -> None:
+        rows = []
+        for key, text in answers.items():
+            answer = text.encode("utf-8", "surrogatepass")
+            rows.append((key, _sum(answer), answer))
+        with self._database() as database:
+            if database is not None:
+                with database:
+                    database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection | None]:
+        """A connection for one batch of work, or None where the disk cannot be used.
+
+        Opened anew each time: nothing beside an answer, and nothing is shared between threads or over a fork.
+        """
+        connection = self._open()
+        if connection is None:
+            yield None
+            return
+        with closing(connection):
+            try:
+                yield connection
+            except sqlite3.DatabaseError as error:
+                self._do_without(error)
+
+    def _open(self) -> sqlite3.Connection | None:
+        if not self._usable:
+            return None
+        for attempt in range(2):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                return self._connect()
+            except (OSError, sqlite3.DatabaseError) as error:
+                if attempt == 0 and isinstance(error, sqlite3.DatabaseError) and _is_corrupt(error):
+                    warnings.warn(f"making the answer cache {self.path} anew: {error}", RuntimeWarning, stacklevel=2)
+                    for suffix in ("", "-wal", "-shm"):
+                        Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+                else:
+                    self._do_without(error)
+                    break
+        return None
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+                _create(connection)
+            connection.execute("SELECT key, sum, answer FROM answers LIMIT 1")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _do_without(self, error: Exception) -> None:
+        if self._usable:
+            self._usable = False
+            warnings.warn(f"no answer cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
+
+
+class _AttentiveAnswerCache(AnswerCache):
+    """The same for a generator whose attention can be changed and read. What is read is not kept: it is large."""
+
+    inner: Any
+
+    def generate_isolated(self, prompts: Sequence[Prompt], *, max_tokens: int | None = None) -> list[str]:
+        """As the generator's own; each distinct prompt is answered at most once."""
+        return self._answers("isolated", self.inner.generate_isolated, prompts, max_tokens)
+
+    def document_attention(
+        self, prompts: Sequence[Prompt], *, max_tokens: int | None = None
+    ) -> list[tuple[str, list[NDArray[np.float32]]]]:
+        """The generator's own."""
+        made: list[tuple[str, list[NDArray[np.float32]]]] = self.inner.document_attention(
+            prompts, max_tokens=max_tokens
+        )
+        return made
+
+    def next_token_probabilities(
+        self, prompts: Sequence[Prompt], answers: Sequence[str]
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """The generator's own."""
+        made: tuple[NDArray[np.float32], list[str]] = self.inner.next_token_probabilities(prompts, answers)
+        return made
+
+
+def cached(
+    generator: Generator, folder: str | os.PathLike[str] | None = None, *, fingerprint: str | None = None
+) -> AnswerCache:
+    """A generator whose answers are kept on disk; an `AttentiveGenerator` stays one. See `AnswerCache`."""
+    kind = _AttentiveAnswerCache if isinstance(generator, AttentiveGenerator) else AnswerCache
+    return kind(generator, folder, fingerprint=fingerprint)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    # SQLite refuses at once, without its usual waiting, while another process sets the same journal mode.
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if _is_corrupt(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    with connection:
+        # One transaction, taken at once: the second of two processes waits and finds the work done.
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+            return
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise sqlite3.DatabaseError("the file is of another schema")
+        connection.execute(
+            "CREATE TABLE answers (key BLOB PRIMARY KEY, sum BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"
+        )
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    """Whether a new file would help; it would not against a lock, a full disk or missing permissions."""
+    # The low byte is the primary result code. Errors of our own (another schema) have none.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_NOTADB,
+    }
+
+
+def _sum(answer: Any) -> bytes:
+    return hashlib.sha256(answer).digest()[:8] if isinstance(answer, bytes) else b""
+
+
+def _text(answer: bytes) -> str:
+    return answer.decode("utf-8", "surrogatepass")
