@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,11 @@ from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
-from transformers.trainer_utils import get_last_checkpoint
 from trl import DPOTrainer
 
 from defenses.training import _preferences as preferences
-from sentinel.errors import ComponentError, ConfigurationError, DataError
+from defenses.training._guards import GuardedTrainer
+from sentinel.errors import ConfigurationError, DataError
 
 Batch = dict[str, Any]
 _NOT_FOR_THE_MODEL = ("completion_mask", "ref_chosen_logps", "ref_rejected_logps", preferences.SOFT_LABELS)
@@ -32,7 +33,7 @@ class LogProbabilities(NamedTuple):
     rejected_tokens: Tensor
 
 
-class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
+class LogRatioTrainer(GuardedTrainer, DPOTrainer):  # type: ignore[misc]
     """TRL's DPO trainer with losses of our own over the same log-probabilities. Use a subclass.
 
     A policy given as an object is its own reference unless another is given: TRL would load one from the name in
@@ -52,8 +53,9 @@ class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
         # TRL reads the first row before it looks at the data.
         if isinstance(given.get("train_dataset"), Dataset) and len(given["train_dataset"]) == 0:
             raise DataError("train preferences are empty")
-        super().__init__(model=model, ref_model=ref_model, args=args, **given)
-        self._identity = preferences.model_identity(self.model)
+        # mypy sees the guards' base, `Trainer`, where TRL's class follows.
+        super().__init__(model=model, ref_model=ref_model, args=args, **given)  # type: ignore[call-arg]
+        self._begin_guarding()
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Dataset:
         """Tokenise as TRL does, or take `prompt_ids`, `chosen_ids`, `rejected_ids` as they are; check both.
@@ -71,28 +73,6 @@ class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
         prepared = dataset if ready else super()._prepare_dataset(dataset, processing_class, args, dataset_name)
         preferences.check_window(prepared, len(dataset), args.max_length, dataset_name)
         return prepared
-
-    def train(self, resume_from_checkpoint: str | bool | None = None, *given: Any, **named: Any) -> Any:
-        """Train; see `transformers.Trainer.train`.
-
-        Raises:
-            DataError: The checkpoint to resume from is missing, or of another model.
-            ComponentError: The loss was not finite; weights and optimiser are those of the last whole step.
-        """
-        if resume_from_checkpoint:
-            folder = resume_from_checkpoint
-            if folder is True:
-                folder = get_last_checkpoint(self.args.output_dir)  # type: ignore[no-untyped-call]
-            if not folder:
-                raise DataError(f"{self.args.output_dir} holds no checkpoint to resume from")
-            preferences.check_identity(folder, self._identity)
-        return super().train(resume_from_checkpoint, *given, **named)
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the model, and from which one it was trained."""
-        super().save_model(output_dir, _internal_call)
-        if self.args.should_save:
-            preferences.write_identity(output_dir or self.args.output_dir, self._identity)
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Batch], Any]:
         """Fetch the micro-batches of one optimiser step, their reference log-probabilities beside them."""
@@ -120,9 +100,9 @@ class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
         """Whether a pair's weight in the loss depends on the other pairs."""
         return False
 
+    @abstractmethod
     def _pooled_values(self, model: nn.Module, inputs: Batch) -> tuple[Tensor, ...]:
         """What the loss is normalised over, of one micro-batch, each shape (n,)."""
-        raise NotImplementedError
 
     def _pool(self, values: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], int]:
         """The widest pools that hold these values, and by how many parts of them the gradients are averaged."""
@@ -184,12 +164,13 @@ class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
         finally:
             self.precompute_ref_logps = precomputed
 
+    @abstractmethod
     def _own_loss(self, model: nn.Module, inputs: Batch) -> Tensor:
-        raise NotImplementedError
+        """The loss of one micro-batch where it is not TRL's: a scalar with its gradient."""
 
+    @abstractmethod
     def _is_own(self) -> bool:
         """Whether `_own_loss` is the loss, and not TRL's."""
-        raise NotImplementedError
 
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -202,12 +183,7 @@ class LogRatioTrainer(DPOTrainer):  # type: ignore[misc]
         inputs = self._with_reference(inputs)
         result = self._own_loss(model, inputs) if self._is_own() else self._trl_loss(model, inputs, return_outputs)
         loss = result[0] if isinstance(result, tuple) else result
-        losses = self.accelerator.gather(loss.detach().reshape(1))
-        if not bool(losses.isfinite().all()):
-            raise ComponentError(
-                type(self).__name__,
-                f"the loss is {losses.tolist()} at step {self.state.global_step}; nothing is updated",
-            )
+        self._check_finite(loss)
         if return_outputs and self._is_own():
             known = {name: value for name, value in inputs.items() if name not in _NOT_FOR_THE_MODEL}
             with torch.no_grad():

@@ -36,7 +36,7 @@ class SoftLabelCollator(DataCollatorForPreference):  # type: ignore[misc]
         return output
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """The words of a response: a text, or the contents of chat messages."""
     if isinstance(value, str):
         return value
@@ -68,7 +68,7 @@ def check_preferences(dataset: Any, name: str) -> None:
     differ = False
     for index, (chosen, rejected) in enumerate(zip(dataset["chosen"], dataset["rejected"], strict=True)):
         for side, value in (("chosen", chosen), ("rejected", rejected)):
-            if not _text(value).strip():
+            if not text_of(value).strip():
                 raise DataError(f"{name} preferences are one-sided: row {index} has an empty {side!r}")
         differ = differ or chosen != rejected
     if not differ:
@@ -114,17 +114,23 @@ def check_window(tokenized: Dataset, rows: int, max_length: int | None, name: st
             raise DataError(f"{empty} {name} pairs have no token in {side!r}")
 
 
-def model_identity(model: nn.Module) -> str:
+def model_identity(model: nn.Module, dtype: torch.dtype | None = None) -> str:
     """SHA-256 over names, shapes and the first values of a model's tensors, adapters left out.
 
     What is trained starts from here: a checkpoint that says another identity is a checkpoint of another model.
+
+    Args:
+        model: With or without adapters, which do not count.
+        dtype: Round to it first: the identity of this model loaded in that type; None for as it is.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         if "lora_" in name or ".modules_to_save." in name:
             continue
-        values = tensor.detach().flatten()[:SAMPLE].float().cpu()
-        digest.update(f"{name.replace('.base_layer', '')}|{tuple(tensor.shape)}|".encode())
+        values = tensor.detach().flatten()[:SAMPLE]
+        values = (values if dtype is None else values.to(dtype)).float().cpu()
+        plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+        digest.update(f"{plain}|{tuple(tensor.shape)}|".encode())
         digest.update(values.numpy().tobytes())
     return digest.hexdigest()
 
@@ -134,8 +140,12 @@ def write_identity(folder: str | Path, identity: str) -> None:
     Path(folder, IDENTITY_FILE).write_text(json.dumps({"schema": 1, "reference": identity}) + "\n", encoding="utf-8")
 
 
-def check_identity(folder: str | Path, identity: str) -> None:
-    """Refuse to resume from what another model left.
+def check_identity(folder: str | Path, *identities: str) -> None:
+    """Refuse to go on from what another model left.
+
+    Args:
+        folder: A checkpoint.
+        *identities: Of the model in hand; one of them must be that of the checkpoint's start.
 
     Raises:
         DataError: The folder holds no checkpoint of these trainers, or one that started from another model.
@@ -147,5 +157,5 @@ def check_identity(folder: str | Path, identity: str) -> None:
         reference = json.loads(path.read_text(encoding="utf-8"))["reference"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}") from None
-    if reference != identity:
+    if reference not in identities:
         raise DataError(f"{folder} is a checkpoint of another model: training there started from other weights")

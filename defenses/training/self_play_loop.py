@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.trainer_utils import get_last_checkpoint
 
 from defenses.training import _preferences as preferences
+from defenses.training._tokens import split_tokens
 from defenses.training.iris_config import IRISConfig
 from defenses.training.iris_trainer import IRISTrainer
 from sentinel.errors import ComponentError, ConfigurationError, DataError
@@ -194,7 +195,10 @@ def _synthetic(
     for first in range(start, len(real), size):
         prompts = [row["prompt_ids"] for row in real[first : first + size]]
         seed = int.from_bytes(hashlib.sha256(f"{args.seed}|{args.iteration}|{first}".encode()).digest()[:4], "big")
-        drawn = sampler(model, prompts, args, seed)
+        try:
+            drawn = sampler(model, prompts, args, seed)
+        except RuntimeError as error:  # probabilities that are no numbers, or no memory
+            raise ComponentError("sampler", f"iteration {args.iteration}: {' '.join(str(error).split())}") from error
         if len(drawn) != len(prompts) or not all(drawn):
             raise ComponentError("sampler", f"{len(drawn)} responses to {len(prompts)} prompts, or an empty one")
         with path.open("a", encoding="utf-8") as file:
@@ -236,7 +240,10 @@ def _tokenised(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, args: IRISC
     for column in ("prompt", "completion"):
         if column not in dataset.column_names:
             raise DataError(f"training data has no column {column!r}; there are {', '.join(dataset.column_names)}")
-    rows = [_split(row, index, tokenizer) for index, row in enumerate(_rows(dataset))]
+    pairs = [
+        split_tokens(row["prompt"], row["completion"], tokenizer, index) for index, row in enumerate(_rows(dataset))
+    ]
+    rows = [{"prompt_ids": prompt, "chosen_ids": completion} for prompt, completion in pairs]
     too_long = sum(len(row["prompt_ids"]) + 1 > (args.max_length or len(row["prompt_ids"]) + 1) for row in rows)
     if too_long:
         raise DataError(f"{too_long} of {len(rows)} prompts fill the window of max_length = {args.max_length} tokens")
@@ -245,27 +252,6 @@ def _tokenised(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, args: IRISC
 
 def _rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
     yield from dataset
-
-
-def _split(row: dict[str, Any], index: int, tokenizer: PreTrainedTokenizerBase) -> dict[str, list[int]]:
-    prompt, completion = row["prompt"], row["completion"]
-    if not completion or (isinstance(completion, str) and not completion.strip()):
-        raise DataError(f"training data is one-sided: row {index} has an empty completion")
-    if isinstance(prompt, str):
-        end = str(tokenizer.eos_token or "")
-        texts = (prompt, prompt + (completion if completion.endswith(end) else completion + end))
-    else:
-        texts = (
-            str(tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)),
-            str(tokenizer.apply_chat_template(prompt + completion, tokenize=False)),
-        )
-    special = isinstance(prompt, str)
-    head, whole = (list(tokenizer(text, add_special_tokens=special)["input_ids"]) for text in texts)
-    # As TRL does: the response starts where the two part, which merging tokens can move before the prompt's end.
-    start = next((i for i, (a, b) in enumerate(zip(head, whole, strict=False)) if a != b), min(len(head), len(whole)))
-    if start == 0 or start == len(whole):
-        raise DataError(f"row {index} of the training data has an empty prompt or completion after tokenisation")
-    return {"prompt_ids": whole[:start], "chosen_ids": whole[start:]}
 
 
 _RUN_FIELDS = (

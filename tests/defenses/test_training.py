@@ -53,3 +53,13 @@ def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "trl", None)
     with pytest.raises(ConfigurationError, match=r"ShaPOConfig needs trl; install the extra: .*\[train\]"):
         _ = defenses.training.ShaPOConfig
+
+
+def test_what_the_trainers_share_is_no_trainer():
+    from defenses.training._log_ratio_trainer import LogRatioTrainer
+
+    with pytest.raises(TypeError, match="abstract"):
+        LogRatioTrainer(None)
+    assert LogRatioTrainer.__abstractmethods__ == {"_is_own", "_own_loss", "_pooled_values"}
+    assert not defenses.training.ShaPOTrainer.__abstractmethods__
+    assert not defenses.training.IRISTrainer.__abstractmethods__
