@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,11 +65,19 @@ class Runtime:
 
     def finish(self, documents: list[Document], decision: Decision) -> list[Document]:
         """Tell the sinks, and put into the documents what they are to carry."""
-        for sink in self.sinks:
+        self.tell(decision)
+        return self.attached(documents, decision)
+
+    def tell(self, decision: Decision, others: Sequence[Sink] = ()) -> None:
+        """Tell the sinks, and others besides; one that fails is warned of and stops nothing."""
+        for sink in (*self.sinks, *others):
             try:
                 sink(decision)
             except Exception as error:  # a full disk must not take retrieval down, nor pass in silence
                 warnings.warn(f"a decision sink failed: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=3)
+
+    def attached(self, documents: list[Document], decision: Decision) -> list[Document]:
+        """Put into the documents what they are to carry."""
         if decision.mode != "enforced" or self.attach == "none":
             return documents
         note: dict[str, Any] = {"decision_id": decision.id}

@@ -45,6 +45,81 @@ class Outcome:
     dropped: tuple[tuple[int, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one answer defense found.
+
+    Attributes:
+        defense: Its name.
+        reasons: What it found, in words that hold no text.
+        changed: Whether it left another text than it was given.
+        stopped: Whether it let nothing follow.
+    """
+
+    defense: str
+    reasons: tuple[str, ...] = ()
+    changed: bool = False
+    stopped: bool = False
+
+
+@dataclass(slots=True)
+class AnswerPart:
+    """The half of a decision that is about the answer. In a shadow: what would have been done.
+
+    Attributes:
+        generator: What it is called.
+        config: Which configuration of this half was in force, 16 hexadecimal digits.
+        outcome: "answered" (as generated), "changed" or "withheld" (by answer defenses), "declined" (nothing was found
+            to ask about), "refused" (a part failed, and the mode is `closed`), "failed" (an error reached the caller)
+            or "unfinished" (the caller stopped listening).
+        streamed: Whether it was handed out piece by piece.
+        prompt: Prompt defenses, in order.
+        generation: The generation defense.
+        calls: How many prompts the generator was given.
+        dropped: Documents left out after retrieval, by their place among those served, each with the reason.
+        spent: Privacy spent, as (epsilon, delta); None where nothing is claimed.
+        findings: What each answer defense found, in order; one that failed has none.
+        text: What was handed out. Never leaves in clear.
+    """
+
+    generator: str
+    config: str = ""
+    outcome: str = "unfinished"
+    streamed: bool = False
+    prompt: tuple[str, ...] = ()
+    generation: str | None = None
+    calls: int = 0
+    dropped: dict[int, str] = field(default_factory=dict)
+    spent: tuple[float, float] | None = None
+    findings: list[Finding] = field(default_factory=list)
+    text: str = field(default="", repr=False)
+
+    @property
+    def defended(self) -> bool:
+        """Whether any defense was in force for the answer."""
+        return bool(self.prompt or self.generation or self.findings)
+
+    def record(self, key: bytes | None = None) -> dict[str, Any]:
+        """This half as plain JSON values. The answer is hashed always: it may be made of the corpus' text."""
+        return {
+            "generator": self.generator,
+            "config": self.config,
+            "outcome": self.outcome,
+            "streamed": self.streamed,
+            "prompt": list(self.prompt),
+            "generation": self.generation,
+            "calls": self.calls,
+            "dropped": [[place, reason] for place, reason in sorted(self.dropped.items())],
+            "spent": None if self.spent is None else list(self.spent),
+            "findings": [
+                {"defense": f.defense, "reasons": list(f.reasons), "changed": f.changed, "stopped": f.stopped}
+                for f in self.findings
+            ],
+            "text": text_hash(self.text, key),
+            "characters": len(self.text),
+        }
+
+
 @dataclass(slots=True)
 class Decision:
     """Everything worth knowing of one request afterwards.
@@ -60,12 +135,14 @@ class Decision:
         fetched: How many candidates came back.
         served: Positions of the candidates that were handed out, in order.
         missing: How many documents fewer than k were served although the base had more.
-        milliseconds: By stage: `embed`, `fetch`, `sense`, `plan`, `defend`, `total`.
+        milliseconds: By stage: `embed`, `fetch`, `sense`, `plan`, `defend`, `total`; where there is an answer also
+            `prompt`, `generate` and `check`.
         errors: What failed, by component (a signal as `signal NAME`), and what the failure mode made of it.
         mode: "enforced", "shadow" (recorded, nothing changed), "allowed" (on the allow-list: served as by the base) or
             "passive" (policy none).
         at: Unix seconds.
         hash_key: Secret that the record's hashes are made with; None makes bare ones.
+        answer: What became of the answer; None where only documents were asked for.
     """
 
     request: Request
@@ -83,6 +160,7 @@ class Decision:
     mode: str = "enforced"
     at: float = field(default_factory=time.time)
     hash_key: bytes | None = field(default=None, repr=False, compare=False)
+    answer: AnswerPart | None = None
 
     @property
     def dropped(self) -> tuple[int, ...]:
@@ -91,8 +169,11 @@ class Decision:
 
     @property
     def outcome(self) -> str:
-        """`failed` if a part did, else `defended` if a defense was planned, else `untouched`."""
-        return "failed" if self.errors else "defended" if self.plan.defenses else "untouched"
+        """`failed` if a part did, else `defended` if a defense was planned or configured, else `untouched`."""
+        if self.errors:
+            return "failed"
+        defended = self.plan.defenses or (self.answer is not None and self.answer.defended)
+        return "defended" if defended else "untouched"
 
     def record(self, *, text: bool = False, key: bytes | None = None) -> dict[str, Any]:
         """The decision as plain JSON values.
@@ -127,4 +208,5 @@ class Decision:
             "missing": self.missing,
             "milliseconds": {stage: round(ms, 3) for stage, ms in self.milliseconds.items()},
             "errors": dict(self.errors),
+            **({} if self.answer is None else {"answer": self.answer.record(key)}),
         }

@@ -21,6 +21,7 @@ from strategist.guard import Guard
 from strategist.resilience import Resilience, StageOutOfTime, TimeBudgetExceeded
 from strategist.workers import WorkerPool
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -34,6 +35,8 @@ class Ask:
         call: How to do it.
         acall: The native asynchronous form, if there is one; without it, `call` runs in a worker.
         model: Whether the component calls a model, which may take longer.
+        waits: Whether it mostly waits for somebody else, for as long as it likes: it then has a worker to itself, also
+            among asynchronous requests, whose computing shares a few.
     """
 
     stage: str
@@ -41,6 +44,7 @@ class Ask:
     call: Callable[[], Any]
     acall: Callable[[], Awaitable[Any]] | None = None
     model: bool = False
+    waits: bool = False
 
     @property
     def limit(self) -> str:
@@ -69,33 +73,46 @@ def drive(flow: Flow[T], guard: Guard) -> T:
     Raises:
         Exception: Whatever the flow raises.
     """
-    meter = _Meter(guard)
-    at = _step(flow, None)
+    meter = Meter(guard)
+    at = step(flow, None)
     while not isinstance(at, Done):
-        if meter.limited(at):
-            leg = _Leg(flow, at, meter, guard.pool, meter.limited)
-            guard.pool.submit(leg)
-            at = leg.wait()
-        else:
-            at = _step(flow, _answer(at))
+        at = onward(flow, at, meter)
     return at.value
 
 
 async def adrive(flow: Flow[T], guard: Guard) -> T:
     """Run a flow to its end without blocking the event loop. See `drive`."""
-    meter = _Meter(guard)
-    at = _step(flow, None)
+    meter = Meter(guard)
+    at = step(flow, None)
     while not isinstance(at, Done):
-        if at.acall is None:
-            leg = _AsyncLeg(flow, at, meter, guard.shared_pool, lambda ask: ask.acall is None)
-            guard.shared_pool.submit(leg)
-            at = await leg.finished()
-        else:
-            at = _step(flow, await _awaited(at, at.acall, meter))
+        at = await aonward(flow, at, meter)
     return at.value
 
 
-def _step(flow: Flow[T], answer: Any) -> Ask | Done[T]:
+def onward(flow: Generator[S, Any, T], ask: Ask, meter: Meter) -> S | Done[T]:
+    """Do what is asked for, and whatever a worker can do after it."""
+    if not meter.limited(ask):
+        return step(flow, _answer(ask))
+    pool = meter.guard.pool
+    leg = _Leg(flow, ask, meter, pool, meter.limited)
+    pool.submit(leg)
+    at: S | Done[T] = leg.wait()
+    return at
+
+
+async def aonward(flow: Generator[S, Any, T], ask: Ask, meter: Meter) -> S | Done[T]:
+    """As `onward`, without blocking the event loop."""
+    if ask.acall is not None:
+        return step(flow, await _awaited(ask, ask.acall, meter))
+    pool = meter.guard.pool if ask.waits else meter.guard.shared_pool
+    leg = _AsyncLeg(flow, ask, meter, pool, lambda other: other.acall is None and other.waits == ask.waits)
+    pool.submit(leg)
+    at: S | Done[T] = await leg.finished()
+    return at
+
+
+def step(flow: Generator[S, Any, T], answer: Any) -> S | Done[T]:
+    """Give a flow an answer, or throw it the error that came instead: where it stands then."""
     # StopIteration cannot cross threads or futures, so the result is handed over as a value.
     try:
         return flow.throw(answer) if isinstance(answer, Exception) else flow.send(answer)
@@ -110,7 +127,7 @@ def _answer(ask: Ask) -> Any:
         return error
 
 
-class _Meter:
+class Meter:
     """The time that one request has left, by stage. Used by whoever runs the flow at the moment."""
 
     def __init__(self, guard: Guard) -> None:
@@ -119,6 +136,7 @@ class _Meter:
         self._used: dict[str, float] = {}
 
     def limited(self, ask: Ask) -> bool:
+        """Whether there is a limit to keep."""
         return self.limits.milliseconds(ask.limit) is not None
 
     def left(self, ask: Ask) -> float | None:
@@ -142,9 +160,11 @@ class _Meter:
         return self.guard.stuck(ask.stage)
 
     def spent(self, ask: Ask, seconds: float) -> None:
+        """Say how long it took."""
         self._used[ask.limit] = self._used.get(ask.limit, 0.0) + seconds * 1e3
 
     def overrun(self, ask: Ask, seconds: float) -> Exception:
+        """Say that it took more than it may; the error to go on with."""
         self.spent(ask, seconds)
         self.guard.left_behind(ask.stage)
         return TimeBudgetExceeded(ask.component, f"more than {seconds * 1e3:.0f} ms of {ask.limit}")
@@ -156,7 +176,14 @@ class _Leg:
     Who owns the flow is settled by the lock: the worker, until the caller finds it overdue in the middle of an ask.
     """
 
-    def __init__(self, flow: Flow[Any], ask: Ask, meter: _Meter, pool: WorkerPool, mine: Callable[[Ask], bool]) -> None:
+    def __init__(
+        self,
+        flow: Generator[Any, Any, Any],
+        ask: Ask,
+        meter: Meter,
+        pool: WorkerPool,
+        mine: Callable[[Ask], bool],
+    ) -> None:
         self._flow, self._ask, self._meter, self._pool, self._mine = flow, ask, meter, pool, mine
         self._context = copy_context()
         self._lock = threading.Lock()
@@ -164,7 +191,7 @@ class _Leg:
         self._started = 0.0
         self._deadline: float | None = None
         self._lost = False
-        self._end: Ask | Done[Any] | _Raised | None = None
+        self._end: Any = None
         self._tick = meter.limits.shortest_s
         self._ended = threading.Lock()
         self._ended.acquire()
@@ -174,7 +201,7 @@ class _Leg:
         return self._context.run(self._work)
 
     def _work(self) -> bool:
-        at: Ask | Done[Any] | _Raised = self._ask
+        at: Any = self._ask
         try:
             while isinstance(at, Ask) and self._mine(at):
                 answer: Any = self._meter.refusal(at)
@@ -191,7 +218,7 @@ class _Leg:
                     self._meter.spent(at, time.monotonic() - self._started)
                     if isinstance(answer, BaseException) and not isinstance(answer, Exception):
                         raise answer  # an interrupt is the caller's
-                at = _step(self._flow, answer)
+                at = step(self._flow, answer)
         except BaseException as error:  # of the flow, hence for the caller
             at = _Raised(error)
         self._end = at
@@ -247,13 +274,13 @@ class _Leg:
             self._meter.guard.left_behind(ask.stage, timed_out=False)
             self._pool.leave()
 
-    def _outcome(self) -> Ask | Done[Any]:
+    def _outcome(self) -> Any:
         if isinstance(self._end, _Raised):
             raise self._end.error
         assert self._end is not None
         return self._end
 
-    def wait(self) -> Ask | Done[Any]:
+    def wait(self) -> Any:
         """Where the flow stands when the worker is done, or was left behind."""
         try:
             while True:
@@ -261,7 +288,7 @@ class _Leg:
                 if self._ended.acquire(timeout=-1 if patience is None else patience):
                     break
                 if (error := self._overdue()) is not None:
-                    return _step(self._flow, error)
+                    return step(self._flow, error)
         except BaseException:
             self._abandon()
             raise
@@ -269,7 +296,14 @@ class _Leg:
 
 
 class _AsyncLeg(_Leg):
-    def __init__(self, flow: Flow[Any], ask: Ask, meter: _Meter, pool: WorkerPool, mine: Callable[[Ask], bool]) -> None:
+    def __init__(
+        self,
+        flow: Generator[Any, Any, Any],
+        ask: Ask,
+        meter: Meter,
+        pool: WorkerPool,
+        mine: Callable[[Ask], bool],
+    ) -> None:
         super().__init__(flow, ask, meter, pool, mine)
         self._loop = asyncio.get_running_loop()
         self._signal: asyncio.Future[None] = self._loop.create_future()
@@ -284,20 +318,20 @@ class _AsyncLeg(_Leg):
         if not self._signal.done():
             self._signal.set_result(None)
 
-    async def finished(self) -> Ask | Done[Any]:
+    async def finished(self) -> Any:
         """Where the flow stands when the worker is done, or was left behind."""
         try:
             while not self._signal.done():
                 await asyncio.wait({self._signal}, timeout=self._patience())
                 if not self._signal.done() and (error := self._overdue()) is not None:
-                    return _step(self._flow, error)
+                    return step(self._flow, error)
         except BaseException:
             self._abandon()
             raise
         return self._outcome()
 
 
-async def _awaited(ask: Ask, acall: Callable[[], Awaitable[Any]], meter: _Meter) -> Any:
+async def _awaited(ask: Ask, acall: Callable[[], Awaitable[Any]], meter: Meter) -> Any:
     refused = meter.refusal(ask)
     if refused is not None:
         return refused

@@ -13,7 +13,6 @@ from sentinel.errors import ConfigurationError
 from sentinel.history import HistoryStore
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import Request
-from strategist._planned import _built as _built  # the memory of made defenses, for tests that make their own
 from strategist.allow_list import AllowList
 from strategist.decision import Decision
 from strategist.drivers import adrive, drive
@@ -114,6 +113,10 @@ class Engine:
     def health(self) -> dict[str, Any]:
         """Counts and states of the parts as plain JSON values; see `DefendedRetriever.health`."""
         return self.guard.health()
+
+    def resources_of(self, decision: Decision) -> Resources:
+        """What defenses of a request draw from, also those that come after retrieval."""
+        return (self._watching if decision.mode == "shadow" else self._parts).resources
 
     def _course(self, request: Request, source: Source, config: RunnableConfig | None) -> Course:
         decision = Decision(request, self.policy.manifest.name, self.config_hash)

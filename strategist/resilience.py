@@ -49,7 +49,7 @@ class WorkersStuck(NotCalled):
     """Too many workers of the stage hang already; another one would only join them."""
 
 
-_UNLIMITED: dict[str, None] = dict.fromkeys(("embed", "fetch", "sense", "plan", "defend", "model"))
+_UNLIMITED: dict[str, None] = dict.fromkeys(("embed", "fetch", "sense", "plan", "defend", "model", "generate"))
 
 
 class Resilience(BaseModel):
@@ -70,6 +70,8 @@ class Resilience(BaseModel):
         plan: Both plans.
         defend: Every defense.
         model: Instead of `plan` or `defend`, for parts whose manifest says that they call a model.
+        generate: The generator's answer, or the generation defense with all its calls; of a streamed answer, each
+            piece. Only where a generator is asked.
         failures: Failures in a row after which a part's circuit breaker opens; None never opens it. Whoever can
             make a part fail at will can thereby have it switched off for others too: see `FailureMode.CLOSED`.
         cooldown_s: Seconds for which an open breaker keeps the part from being called; then one call probes it.
@@ -87,6 +89,7 @@ class Resilience(BaseModel):
     plan: float | None = Field(2_000.0, gt=0.0, allow_inf_nan=False)
     defend: float | None = Field(10_000.0, gt=0.0, allow_inf_nan=False)
     model: float | None = Field(60_000.0, gt=0.0, allow_inf_nan=False)
+    generate: float | None = Field(300_000.0, gt=0.0, allow_inf_nan=False)
     failures: int | None = Field(5, ge=1)
     cooldown_s: float = Field(30.0, gt=0.0, allow_inf_nan=False)
     model_calls: int | None = Field(8, ge=1)

@@ -48,6 +48,7 @@ from strategist.allow_list import AllowList
 from strategist.calibration import models_of
 from strategist.callers import Caller, CallerDefaults, split_caller
 from strategist.configuration import DEFAULT_POLICY, SentinelConfig
+from strategist.decision import Decision
 from strategist.engine import Engine, FailureMode
 from strategist.guard import Guard
 from strategist.policies import Policy, calibrated
@@ -56,9 +57,11 @@ from strategist.sources import source_for
 from strategist.state.trust import MemoryTrust, TrustStore
 
 EVENT = "sentinel_decision"
-_OURS = ("strategist.retriever", "strategist.configuration", "pydantic.", "langchain_core.")
+_OURS = ("strategist.retriever", "strategist.rag", "strategist.configuration", "pydantic.", "langchain_core.")
 _PYTHON = ("embeddings", "profile", "models", "calibration", "allow", "state", "resources", "history", "clock", "sinks")
 """Options that a Python program may give beside a configuration; they stay through a reload."""
+Take = Callable[[Runtime, Decision], None]
+"""Takes over a decision that is not complete yet: whoever took it tells the sinks and sends the event."""
 _reloading = Lock()
 
 
@@ -325,11 +328,15 @@ class DefendedRetriever(BaseRetriever):
         k: int | None = None,
         caller: Caller | None = None,
         configurable: Mapping[str, Any] | None = None,
+        take: Take | None = None,
     ) -> list[Document]:
         config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
         runtime = self._runtime  # once: a reload must not come between two looks at it
         documents, decision = runtime.engine.run(runtime.request(query, k, caller), runtime.source, config)
         decision.hash_key = runtime.hash_key
+        if take is not None:
+            take(runtime, decision)
+            return runtime.attached(documents, decision)
         if run_manager.handlers and decision.mode != "passive":
             dispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
         return runtime.finish(documents, decision)
@@ -342,11 +349,15 @@ class DefendedRetriever(BaseRetriever):
         k: int | None = None,
         caller: Caller | None = None,
         configurable: Mapping[str, Any] | None = None,
+        take: Take | None = None,
     ) -> list[Document]:
         config: RunnableConfig = {"callbacks": run_manager.get_child(), "configurable": dict(configurable or {})}
         runtime = self._runtime
         documents, decision = await runtime.engine.arun(runtime.request(query, k, caller), runtime.source, config)
         decision.hash_key = runtime.hash_key
+        if take is not None:
+            take(runtime, decision)
+            return runtime.attached(documents, decision)
         if run_manager.handlers and decision.mode != "passive":
             await adispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
         if runtime.sinks:  # they may wait for a disk
