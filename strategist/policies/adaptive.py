@@ -122,7 +122,8 @@ class Objective:
         plans: What may be chosen.
         weights: What P of each attack and the cost of each option weigh, shape (plans, attacks + options).
         waiting: What the milliseconds weigh, shape (plans,).
-        curves: For each option the columns of the threats that it is for, and its cost over log-odds of P.
+        curves: For each option the columns of the threats that it is for, whether these come from clients, and its cost
+            over log-odds of P.
         needs: What each option needs of `MEASURED`.
         mixture: For each threat its attacks' shares over log-odds of P; nothing where they weigh alike.
     """
@@ -130,7 +131,7 @@ class Objective:
     plans: Plans
     weights: NDArray[np.float64]
     waiting: NDArray[np.float64]
-    curves: tuple[tuple[list[int], list[float], list[float]], ...]
+    curves: tuple[tuple[list[int], bool, list[float], list[float]], ...]
     needs: tuple[frozenset[Need], ...]
     mixture: tuple[tuple[tuple[list[float], list[float]], ...], ...]
     _barred: dict[frozenset[Need], NDArray[np.float64]] = field(default_factory=dict, repr=False)
@@ -142,7 +143,7 @@ class Objective:
         """Put the parts together; see `AdaptivePolicy` for what they mean."""
         severe = [severity.get(threat, 1.0) for threat, names in plans.attacks.items() for _ in names]
         curves = tuple(
-            (np.flatnonzero(against).tolist(), *_over_odds(option.cost))
+            (np.flatnonzero(against).tolist(), option.origin == "client", *_over_odds(option.cost))
             for option, against in zip(calibration.options, plans.against, strict=True)
         )
         prices = np.array([price * calibration.rates.get(option.origin, 1.0) for option in calibration.options])
@@ -189,9 +190,11 @@ class Objective:
     def costs(self, risk: Sequence[float]) -> list[float]:
         """What each option is expected to take from a benign user with this request; without points, nothing."""
         found = []
-        for against, odds, costs in self.curves:
+        for against, by_client, odds, costs in self.curves:
             worst = max([risk[threat] for threat in against], default=0.0)
-            found.append((1.0 - worst) * _between(_logit(min(max(worst, 1e-9), 1.0 - 1e-9)), odds, costs))
+            # Whom a poisoned corpus serves is an honest user still.
+            honest = 1.0 - worst if by_client else 1.0
+            found.append(honest * _between(_logit(min(max(worst, 1e-9), 1.0 - 1e-9)), odds, costs))
         return found
 
 
@@ -201,14 +204,15 @@ class AdaptivePolicy(Policy):
     It is the one with the least
 
         sum over threats of P(threat) * severity * sum over its attacks of share(attack, P) * residual(attack, set)
-        + price * (1 - P) * cost(set, P) + latency * ms(set)
+        + price * honest * cost(set, P) + latency * ms(set)
 
     where the price has a rate for each origin of threats, clients and corpus. Residual, cost and milliseconds were
     measured on the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest
-    that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). Benign users pay only where the
-    request is theirs, hence 1 - P. What they pay depends on P too: hiding what a query copies costs nothing on ordinary
-    questions, and a pasted excerpt's own source on those that look like a probe. And so does which attack it would be:
-    what a defense does against loud attacks is worth nothing where only quiet ones look like this.
+    that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). Benign users pay where the request
+    is theirs: honest is 1 - P for threats that come from clients, and 1 for those that come through the corpus, whose
+    victims ask for good passages as everybody does. What they pay depends on P too: hiding what a query copies costs
+    nothing on ordinary questions, and a pasted excerpt's own source on those that look like a probe. And so does which
+    attack it would be: what a defense does against loud attacks is worth nothing where only quiet ones look like this.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
     An operator's trust in a client moves the odds of those threats that come from clients: the prior odds are
     multiplied by (1 - trust) / trust, so that 0.5 changes nothing.

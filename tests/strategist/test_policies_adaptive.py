@@ -67,7 +67,8 @@ def expected_cost(policy, option, request, profile):
     corpus = {Threat.POISONING, Threat.INJECTION, Threat.JAMMING}
     origin = "corpus" if corpus & set(option.residual) or not option.residual else "client"
     rate = policy.calibration.rates.get(origin, 1.0)
-    return rate * (1.0 - p) * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
+    honest = 1.0 - p if origin == "client" else 1.0
+    return rate * honest * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
 
 
 def mixed(curves, names, p):
