@@ -12,7 +12,13 @@ from rich.text import Text
 
 from benchmarks.attacks import Family
 
-HEADING = {Family.BENIGN: "recall kept", Family.MEMBERSHIP: "membership auc", Family.POISONING: "poison exposure"}
+HEADING = {
+    Family.BENIGN: "recall kept",
+    Family.MEMBERSHIP: "membership auc",
+    Family.POISONING: "poison exposure",
+    Family.EXTRACTION: "text leaked",
+    Family.COMPLETION: "forbidden values",
+}
 GAP = "  "
 NO_BREAK = "\xa0"
 LONGEST_LABEL = 40

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
+from langchain_core.documents import Document
 from langchain_core.runnables import RunnableConfig
 
-from benchmarks.attacks import Ask, Attack, Planted, Served, Session, rng
+from benchmarks.answer_scores import AnswerScorer
+from benchmarks.answering import Answers
+from benchmarks.attacks import Ask, Attack, Planted, Reply, Served, Session, rng
 from benchmarks.oracle import OraclePolicy
 from benchmarks.samples import Sample
+from benchmarks.summary import REFERENCE
+from benchmarks.turns import Turns
 from benchmarks.world import World
 from defenses import Resources, SeededRandomSource
 from sentinel.models import ThreatModels, shipped_models
-from strategist import Decision, DefendedRetriever
+from strategist import Decision, DefendedRAG, DefendedRetriever
 from strategist.policies import Policy
 from strategist.resilience import Resilience
 
 PATIENT = Resilience.unlimited().model_copy(update={"failures": None})
 """No time limits and no breaker that opens and closes by the clock: a slow machine changes no result."""
+
+
+SEARCH = ("embed", "fetch")
+ANSWER_HALF = ("prompt", "generate", "check")
+"""Stages of a decision's time that no retrieval defense adds: searching, and all that comes after retrieval."""
 
 
 @dataclass
@@ -59,6 +72,22 @@ class Job:
         return self.traffic or self.sessions
 
 
+class Got(NamedTuple):
+    """What one question came to.
+
+    Attributes:
+        served: The documents.
+        decision: The record of it.
+        answer: What a generator made of them; None without one, or if it failed.
+        failure: Why there is no answer.
+    """
+
+    served: list[Served]
+    decision: Decision
+    answer: str | None = None
+    failure: str | None = None
+
+
 class Service:
     """A retriever under one policy, with a simulated clock and a past of its own.
 
@@ -73,7 +102,8 @@ class Service:
     def __init__(self, policy: Policy, world: World, seed: int, k: int, models: ThreatModels | None = None) -> None:
         self._world = world
         self._clock = Clock()
-        self._decisions: list[Decision] = []
+        self._here = threading.local()  # requests that wait for an answer are each in a thread of their own
+        self._chain: DefendedRAG | None = None
         self._retriever = DefendedRetriever.wrap(
             world.store,
             k=k,
@@ -81,36 +111,81 @@ class Service:
             models=models or shipped_models(),
             resilience=PATIENT,
             resources=Resources(random=SeededRandomSource(seed)),
-            sinks=[self._decisions.append],
+            sinks=[self._told],
             clock=self._clock,
         )
 
-    def ask(self, ask: Ask, client: str, at: float) -> tuple[list[Served], Decision]:
-        """Serve one question.
+    def answer_with(self, make: Callable[[DefendedRetriever], DefendedRAG]) -> None:
+        """Have a chain answer from now on what is asked.
+
+        Args:
+            make: Makes the chain around the retriever.
+        """
+        self._chain = make(self._retriever)
+
+    def ask(self, ask: Ask, client: str, at: float) -> Got:
+        """Serve one question, and answer it if there is a chain.
 
         Args:
             ask: The question.
             client: Who asks, unless the question names another.
             at: Seconds on the simulated clock.
+
+        Raises:
+            Exception: Whatever the retriever raises; a generator that fails is a `failure`.
         """
         self._clock.now = at
-        self._decisions.clear()
         config: RunnableConfig = {"configurable": {"client_id": ask.client or client}}
-        documents = self._retriever.invoke(ask.query, config)
-        served = [Served(str(d.id), d.page_content, self._world.planted.get(str(d.id))) for d in documents]
-        return served, self._decisions[-1]
+        documents: list[Document] | None = None
+        answer = failure = None
+        if self._chain is None:
+            documents = self._retriever.invoke(ask.query, config)
+        else:
+            # In pieces: what was served is known then, whatever becomes of the answer.
+            try:
+                for piece in self._chain.stream(ask.query, config):
+                    documents = piece.get("context", documents)
+                    if "answer" in piece:
+                        answer = (answer or "") + piece["answer"]
+            except Exception as error:
+                if documents is None:
+                    raise
+                answer, failure = None, f"{type(error).__name__}: {error}"
+        served = [Served(str(d.id), d.page_content, self._world.planted.get(str(d.id))) for d in documents or ()]
+        return Got(served, self._here.decision, answer, failure)
+
+    def _told(self, decision: Decision) -> None:
+        self._here.decision = decision
 
 
 @dataclass
 class _Outcome:
-    """What a session has come to so far; times are those of each repetition."""
+    """What a session has come to so far.
+
+    Attributes:
+        left: Questions that are under way or to come.
+        got: By the number of the question what it came to, once for each repetition; the first one counts.
+        error: Why it failed.
+    """
 
     left: int
-    served: list[list[Served]] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    overhead: list[list[float]] = field(default_factory=list)
-    retrieve: list[list[float]] = field(default_factory=list)
+    got: dict[int, list[Got]] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def first(self) -> list[Got]:
+        """What each question came to, in order."""
+        return [self.got[number][0] for number in sorted(self.got)]
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is no answer to a question."""
+        return next((got.failure for got in self.first if got.failure is not None), None)
+
+    @property
+    def replies(self) -> list[Reply]:
+        """What came back, as attacks read it."""
+        return [Reply(tuple(got.served), got.answer) for got in self.first]
 
 
 def run_sessions(
@@ -121,6 +196,7 @@ def run_sessions(
     seed: int,
     k: int,
     models: ThreatModels | None = None,
+    answers: Answers | None = None,
 ) -> Iterator[Sample]:
     """Ask every session's questions of a defended retriever over one corpus.
 
@@ -135,25 +211,90 @@ def run_sessions(
         seed: Of arrivals and randomised defenses.
         k: Documents served.
         models: From signals to probabilities; None for the shipped ones.
+        answers: What answers, if the attack's answers are wanted.
     """
     manifest = job.attack.manifest
     if isinstance(policy, OraclePolicy):
         policy = policy.told(manifest.name)
     services = [Service(policy, world, seed, k, models) for _ in range(manifest.repeats)]
-    wanted = {session.id for session in sessions}
+    wanted = {session.id: session for session in sessions}
     outcomes: dict[str, _Outcome] = {}
-    for at, session, number in schedule(job.asked, seed, manifest.at_once):
-        if manifest.at_once == 1 and session.id not in wanted:
-            continue
-        outcome = outcomes.setdefault(session.id, _Outcome(len(session.asks)))
-        outcome.left -= 1
-        if outcome.error is None:
-            try:
-                _ask(outcome, services, session.asks[number], session.client or session.id, at)
-            except Exception as failure:  # one session's failure is a figure of the run, not its end
-                outcome.error = f"{type(failure).__name__}: {failure}"
-        if not outcome.left and session.id in wanted:
-            yield _sample(job, policy, session, outcomes.pop(session.id))
+    turns: Turns | None = None
+    scorer: AnswerScorer | None = None
+    if answers is not None:
+        name = policy.manifest.name
+        turns = answers.turns(f"{name} · {job.name}")
+        bare = name == REFERENCE
+        services[0].answer_with(lambda base: answers.chain(base, turns, job.attack, job.asked, bare=bare))
+        scorer = answers.scorer(job.attack, sessions)
+    for at, session, number, ask in _arrivals(job, seed, outcomes, turns, wanted):
+        call = partial(_ask, outcomes[session.id], services, number, ask, session.client or session.id, at)
+        if turns is None:
+            call()
+        else:
+            turns.start(call)
+        yield from _finished(job, policy, wanted, outcomes, scorer, answers)
+    if turns is not None:
+        turns.finish()
+    yield from _finished(job, policy, wanted, outcomes, scorer, answers)
+
+
+def _arrivals(
+    job: Job, seed: int, outcomes: dict[str, _Outcome], turns: Turns | None, wanted: Mapping[str, Session]
+) -> Iterator[tuple[float, Session, int, Ask]]:
+    """Every question in the order in which it comes, with an outcome for its session to be filled in."""
+    manifest = job.attack.manifest
+    if not manifest.interactive:
+        for at, session, number in schedule(job.asked, seed, manifest.at_once):
+            if manifest.at_once == 1 and session.id not in wanted:
+                continue
+            outcomes.setdefault(session.id, _Outcome(len(session.asks)))
+            yield at, session, number, session.asks[number]
+        return
+    # One question of each client after another: all wait for their answers together.
+    talks = {session.id: (session, job.attack.converse(session)) for session in wanted.values()}
+    draws = {key: rng(seed, "arrivals", key) for key in talks}
+    asks = {key: next(talk) for key, (_, talk) in talks.items()}
+    outcomes.update((key, _Outcome(1)) for key in talks)
+    now, number = 0.0, 0
+    while asks:
+        for key, ask in asks.items():
+            now += draws[key].expovariate(len(asks) / ask.pause)
+            outcomes[key].left += 1  # it has not ended while it may go on
+            yield now, talks[key][0], number, ask
+        if turns is not None:
+            turns.finish()
+        number += 1
+        asks = {key: more for key in asks if (more := _next(talks[key][1], outcomes[key])) is not None}
+
+
+def _next(talk: Generator[Ask, Reply, None], outcome: _Outcome) -> Ask | None:
+    """What an interactive client asks next; None, and the session has ended, where there is nothing more to ask."""
+    if outcome.error is None and outcome.failure is None:
+        try:
+            return talk.send(outcome.replies[-1])
+        except StopIteration:
+            pass
+        except Exception as failure:
+            outcome.error = f"{type(failure).__name__}: {failure}"
+    outcome.left -= 1
+    return None
+
+
+def _finished(
+    job: Job,
+    policy: Policy,
+    wanted: Mapping[str, Session],
+    outcomes: dict[str, _Outcome],
+    scorer: AnswerScorer | None,
+    answers: Answers | None,
+) -> Iterator[Sample]:
+    """Samples of the sessions that have come to their end."""
+    for key in [key for key, outcome in outcomes.items() if not outcome.left]:
+        outcome = outcomes.pop(key)
+        if key in wanted:
+            form = None if answers is None else answers.form(job.attack)
+            yield _sample(job, policy, wanted[key], outcome, scorer, form)
 
 
 def schedule(sessions: Sequence[Session], seed: int, at_once: int = 1) -> list[tuple[float, Session, int]]:
@@ -177,26 +318,36 @@ def schedule(sessions: Sequence[Session], seed: int, at_once: int = 1) -> list[t
     return sorted(times, key=lambda arrival: arrival[0])
 
 
-def _ask(outcome: _Outcome, services: Sequence[Service], ask: Ask, client: str, at: float) -> None:
+def _ask(outcome: _Outcome, services: Sequence[Service], number: int, ask: Ask, client: str, at: float) -> None:
     """Ask once of each service: all of them answer alike, at times that differ by chance."""
-    answers = [service.ask(ask, client, at) for service in services]
-    served, decision = answers[0]
-    outcome.served.append(served)
-    outcome.decisions.append(decision)
-    searched = [d.milliseconds.get("embed", 0.0) + d.milliseconds.get("fetch", 0.0) for _, d in answers]
-    outcome.retrieve.append(searched)
-    totals = [d.milliseconds["total"] for _, d in answers]
-    outcome.overhead.append([total - ms for total, ms in zip(totals, searched, strict=True)])
+    try:
+        if outcome.error is None:
+            outcome.got[number] = [service.ask(ask, client, at) for service in services]
+    except Exception as failure:  # one session's failure is a figure of the run, not its end
+        outcome.error = f"{type(failure).__name__}: {failure}"
+    finally:
+        outcome.left -= 1
 
 
-def _sample(job: Job, policy: Policy, session: Session, outcome: _Outcome) -> Sample:
+def _sample(
+    job: Job, policy: Policy, session: Session, outcome: _Outcome, scorer: AnswerScorer | None, form: str | None
+) -> Sample:
     values: dict[str, float | None] = {}
-    error = outcome.error
+    answered: dict[str, float | None] = {}
+    error, failure = outcome.error, outcome.failure
+    first = outcome.first
     if error is None:
         try:
-            values = job.attack.score(session, outcome.served)
-        except Exception as failure:
-            error = f"{type(failure).__name__}: {failure}"
+            values = job.attack.score(session, [got.served for got in first])
+        except Exception as raised:
+            error = f"{type(raised).__name__}: {raised}"
+    if scorer is not None and error is None and failure is None:
+        try:
+            answered = scorer.score(session, outcome.replies)
+        except Exception as raised:
+            failure = f"{type(raised).__name__}: {raised}"
+    times = [[got.decision.milliseconds for got in outcome.got[number]] for number in sorted(outcome.got)]
+    decisions = [got.decision for got in first]
     return Sample(
         policy.manifest.name,
         job.name,
@@ -205,15 +356,23 @@ def _sample(job: Job, policy: Policy, session: Session, outcome: _Outcome) -> Sa
         job.parts.get(session.id),
         session.member,
         values,
-        tuple(tuple(document.id for document in got) for got in outcome.served),
-        tuple(bool(d.plan.defenses) for d in outcome.decisions),
-        _medians(outcome.overhead),
-        _medians(outcome.retrieve),
-        tuple(len(d.outcomes) for d in outcome.decisions),
-        tuple(d.fetched for d in outcome.decisions),
+        tuple(tuple(document.id for document in got.served) for got in first),
+        tuple(bool(d.plan.defenses) for d in decisions),
+        tuple(_median([ms["total"] - _sum(ms, SEARCH) - _sum(ms, ANSWER_HALF) for ms in each]) for each in times),
+        tuple(_median([_sum(ms, SEARCH) for ms in each]) for each in times),
+        tuple(len(d.outcomes) for d in decisions),
+        tuple(d.fetched for d in decisions),
         error,
+        tuple(got.answer for got in first if got.answer is not None),
+        answered,
+        failure,
+        form,
     )
 
 
-def _medians(milliseconds: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    return tuple(round(float(np.median(times)), 4) for times in milliseconds)
+def _sum(milliseconds: Mapping[str, float], stages: Sequence[str]) -> float:
+    return sum(milliseconds.get(stage, 0.0) for stage in stages)
+
+
+def _median(times: Sequence[float]) -> float:
+    return round(float(np.median(times)), 4)

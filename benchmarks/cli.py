@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sentinel.errors import ConfigurationError, SentinelError, unknown_name
+from benchmarks.progress import Progress
+from sentinel.errors import SentinelError, unknown_name
 
 app = typer.Typer(
     add_completion=False,
@@ -40,22 +41,6 @@ class Fitted(StrEnum):
     same = "same"
 
 
-class Generator(StrEnum):
-    """Who reads what was retrieved."""
-
-    none = "none"
-
-
-def _names(text: str, kind: str, known: list[str]) -> list[str]:
-    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    for name in names:
-        if name not in known:
-            raise unknown_name(kind, name, known)
-    if not names:
-        raise unknown_name(kind, text, known)
-    return names
-
-
 @app.command()
 def run(
     data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
@@ -64,7 +49,17 @@ def run(
     full: Annotated[bool, typer.Option("--full", help="every attack that the data can serve; takes long")] = False,
     metrics: Annotated[str | None, typer.Option(help="comma-separated; default: all")] = None,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
-    generator: Annotated[Generator, typer.Option(help="none: the ideal reader (context stage)")] = Generator.none,
+    generator: Annotated[
+        str,
+        typer.Option(
+            help="who answers: none (an ideal reader, context stage), local, a folder, a .gguf file, a hub id, or "
+            "provider:model"
+        ),
+    ] = "none",
+    prompt_defenses: Annotated[str | None, typer.Option(help="comma-separated; for every policy but none")] = None,
+    generation: Annotated[str | None, typer.Option(help="one generation defense, likewise")] = None,
+    answer_defenses: Annotated[str | None, typer.Option(help="comma-separated, likewise")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="longest answer; attacks that need longer ones get them")] = 48,
     calibration: Annotated[
         str,
         typer.Option(
@@ -82,48 +77,27 @@ def run(
 ) -> None:
     """Run policies against benign traffic and attacks; the same command resumes an interrupted run."""
     from benchmarks import gates, runner
-    from benchmarks.artefacts import AUTO, SHIPPED, artefacts, reads_calibration
-    from benchmarks.attacks import ATTACKS
-    from benchmarks.data import load
-    from benchmarks.metrics import METRICS
-    from benchmarks.oracle import NAME as ORACLE
+    from benchmarks.artefacts import artefacts, reads_calibration
     from benchmarks.report import write_report
-    from benchmarks.runfolder import RunFolder
+    from benchmarks.run_plan import Options, plan
+    from benchmarks.runfolder import NOTES, RunFolder
     from benchmarks.table import render
-    from strategist.calibration import Calibration
-    from strategist.embeddings import fingerprint, load_embeddings
-    from strategist.policies import POLICIES
 
-    chosen = _names(policies, "policy", [*POLICIES.names(), ORACLE])
-    wanted = _names(attacks, "attack", ATTACKS.names()) if attacks else None
-    measured = _names(metrics, "metric", METRICS.names()) if metrics else None
     conditions = [gates.parse(text) for text in fail_on or ()]
-    runner.check_k(k)
-    if calibration not in (AUTO, SHIPPED) and not Path(calibration).is_file():
-        raise ConfigurationError(f"--calibration {calibration!r}: give auto, shipped or the path of a calibration.json")
-    dataset = load(data)
-    settings = runner.Settings(
-        policies=chosen,
-        attacks=wanted or runner.servable(dataset, full=full),
-        k=k,
-        seed=seed,
-        limit=limit,
-        split=calibration == AUTO,
-        metrics=measured,
-    )
-    runner.prepare(dataset, settings)
-    model = load_embeddings(embeddings)
-    source = Calibration.load(Path(calibration)).hash if calibration not in (AUTO, SHIPPED) else calibration
-    config = runner.config(dataset, settings, fingerprint(model), generator.value, source)
-    asked = {"data": data, "embeddings": embeddings}
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
-    folder = RunFolder(out_folder or Path("runs") / f"{dataset.name}-{digest}", {**config, "command": asked})
+    asked = (data, policies, attacks, full, metrics, embeddings, generator, prompt_defenses, generation)
+    options = Options(*asked, answer_defenses, max_tokens, calibration, limit, k, seed)
+    progress = Progress(err)
+    planned = plan(options, progress)
+    figures = {key: value for key, value in planned.config.items() if key not in NOTES}
+    digest = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()[:8]
+    folder = RunFolder(out_folder or Path("runs") / f"{planned.data.name}-{digest}", planned.config)
+    settings = planned.settings
     try:
-        with _Progress() as progress:
-            if reads_calibration(chosen):
-                found = artefacts(dataset, model, seed, calibration, folder.path, progress)
+        with progress:
+            if reads_calibration(settings.policies):
+                found = artefacts(planned.data, planned.model, seed, calibration, folder.path, progress)
                 settings = replace(settings, artefacts=found)
-            summary = runner.execute(dataset, settings, model, folder, progress)
+            summary = runner.execute(planned.data, settings, planned.model, folder, progress)
     except KeyboardInterrupt:
         err.print("interrupted; the same command goes on from here")
         raise typer.Exit(130) from None
@@ -196,12 +170,36 @@ def defenses(
     """Measure each defense alone, switched on for every request, and write one table."""
     from benchmarks.defenses_table import defenses_command
 
-    with _Progress() as progress:
+    with Progress(err) as progress:
         page = defenses_command(data, out_file, limit, seed, title, report=progress)
     if out_file is None:
         print(page)
     else:
         out.print(f"[dim]written to[/] {escape(str(out_file))}")
+
+
+@app.command()
+def redirect(
+    generator: Annotated[str, typer.Option(help="local, a folder, a .gguf file, a hub id, or provider:model")],
+    data: Annotated[str, typer.Option(help="the corpus that the tasks stand in")] = "bundled",
+    limit: Annotated[int | None, typer.Option(min=1, help="tasks; default: all 60, a third of them harmless")] = None,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of tasks and planting")] = 0,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for redirect.json; default: print")] = None,
+) -> None:
+    """Take SafeRedirect apart on a generator: each component left out, the self-reminder, and nothing."""
+    from benchmarks import redirect as ablation
+    from benchmarks.answering import Answers, load
+    from benchmarks.data import load as load_data
+    from strategist.embeddings import load_embeddings
+
+    progress = Progress(err)
+    answers = Answers(load(generator), load_data(data), report=progress)
+    with progress:
+        result = ablation.redirect(answers, load_embeddings(embeddings), seed, limit=limit, report=progress)
+    ablation.render(result, out)
+    if out_folder is not None:
+        out.print(f"[dim]written to[/] {escape(str(ablation.write(result, out_folder)))}")
 
 
 @app.command()
@@ -217,7 +215,7 @@ def fit(
     from strategist.embeddings import load_embeddings
 
     dataset = load(data)
-    with _Progress() as progress:
+    with Progress(err) as progress:
         models = fit_command(dataset, load_embeddings(embeddings), seed, "fit", progress)
     out_file.write_text(models.dumps() + "\n", encoding="utf-8")
     out.print(f"[dim]written to[/] {escape(str(out_file))}; use it as DefendedRetriever.wrap(..., models=Path(...))")
@@ -251,7 +249,7 @@ def calibrate(
     alphas = {**ALPHAS, "benign": alpha}
     if not keep_test:
         enough(dataset, seed, alphas)
-    with _Progress() as progress:
+    with Progress(err) as progress:
         fitted = ThreatModels.load(models) if models else fit_command(dataset, embedder, seed, "fit", progress)
         calibration = measure(dataset, embedder, fitted, seed, alphas=alphas, strict=not keep_test, report=progress)
     out_folder.mkdir(parents=True, exist_ok=True)
@@ -285,7 +283,7 @@ def detect(
 
     datasets = [load(one) for one in data or ["bundled"]]
     fits = [one.value for one in fit_on or [Fitted.bundled]]
-    with _Progress() as progress:
+    with Progress(err) as progress:
         page = measure(datasets, load_embeddings(embeddings), fits, seed, progress, ablation=ablation)
     if out_file is None:
         print(page)
@@ -303,7 +301,7 @@ def scan(
     """Read a corpus once: write its profile and list the documents that look planted."""
     from benchmarks.scan import scan_command
 
-    with _Progress() as progress:
+    with Progress(err) as progress:
         profile, suspects = scan_command(data, out_folder, top, progress)
     for suspect in suspects:
         out.print(f"{suspect.score:.2f}  {escape(suspect.id)}  {escape('; '.join(suspect.reasons))}", highlight=False)
@@ -347,12 +345,13 @@ def perf(
 ) -> None:
     """Time retrieval bare and defended, as ratios within one run."""
     from benchmarks import perf as timing
+    from benchmarks.run_plan import names
     from strategist.embeddings import load_embeddings
 
-    chosen = _names(subjects, "subject", timing.SUBJECTS) if subjects else timing.SUBJECTS
+    chosen = names(subjects, "subject", timing.SUBJECTS) if subjects else timing.SUBJECTS
     sizes = timing.sizes(docs, full)
     model = load_embeddings(embeddings)
-    with _Progress() as progress:
+    with Progress(err) as progress:
         result = timing.measure(model, chosen, sizes, requests, seed, progress)
     timing.render(result, out)
     if out_folder is not None:
@@ -369,32 +368,6 @@ def _say_more(summary: dict[str, Any]) -> None:
 
     for label, sentence in [*told(summary), *origin(summary)]:
         out.print(f"[bold]{escape(label)}[/] [dim]{escape(sentence)}[/]", highlight=False, soft_wrap=True)
-
-
-class _Progress:
-    """A bar for each kind of work, with the time that is left; silent where nobody watches."""
-
-    def __enter__(self) -> _Progress:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
-        self._bars.start()
-        self._task = self._bars.add_task("starting", total=None)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        self._bars.update(self._task, description=what, completed=done, total=total)
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchmarks import _charts as charts
+from benchmarks import answer_table
 from benchmarks._grid import HEADING
+from benchmarks._worse import worse_than_none
 from benchmarks.attacks import Family
 from benchmarks.runfolder import REPORT, read_summary
 from benchmarks.summary import REFERENCE
@@ -26,7 +28,6 @@ from benchmarks.table import (
     headline_cells,
     overhead,
     success,
-    worse_than_none,
 )
 
 WIDEST = 9
@@ -89,6 +90,8 @@ def html(summary: Mapping[str, Any]) -> str:
             cell | {"shown": [_number(cell, key) for key in ("value", "ci_low", "ci_high")]}
             for cell in summary["cells"]
         ],
+        answers=answer_table.blocks(summary),
+        answers_told=answer_table.told(summary),
         shows=_shows(run, found),
         shows_not=_shows_not(run, found, attacks),
         command=command(run),
@@ -237,6 +240,12 @@ def _shows_not(run: Mapping[str, Any], found: Cells, attacks: Sequence[str]) -> 
     ]
     if run.get("limit"):
         said.insert(0, f"It was a trial with at most {run['limit']:,} sessions an attack: a look, not a result.")
+    if run.get("answers"):
+        said.insert(
+            1,
+            f"One generator answered, {run['generator']}; another one, larger or trained otherwise, believes, repeats "
+            "and refuses other things.",
+        )
     if run.get("generator") == "none":
         said.insert(
             1, "No language model answered: what a real one would repeat, refuse or get wrong was not measured."
@@ -254,12 +263,15 @@ def command(run: Mapping[str, Any]) -> str:
     name = str(run["data"]["name"])
     asked = run.get("command") or {}
     parts = ["sentinel-bench", "run", "--data", asked.get("data") or (name if name == "bundled" else f"PATH/TO/{name}")]
-    if asked.get("embeddings"):
-        parts += ["--embeddings", asked["embeddings"]]
+    for option in ("embeddings", "generator", "prompt_defenses", "generation", "answer_defenses"):
+        if asked.get(option):
+            parts += [f"--{option.replace('_', '-')}", asked[option]]
+    if run.get("answers"):
+        parts += ["--max-tokens", str(run["answers"]["max_tokens"])]
     for key in ("policies", "attacks", "metrics"):
         if run.get(key):
             parts += [f"--{key}", ",".join(run[key])]
     for key in ("generator", "calibration", "limit", "k", "seed"):
-        if run.get(key) is not None:
+        if run.get(key) is not None and key not in asked:
             parts += [f"--{key}", str(run[key])]
     return shlex.join(parts)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from langchain_core.embeddings import Embeddings
 
 from benchmarks.adapting import Forms, searchable
+from benchmarks.answer_scores import SLICE
+from benchmarks.answering import AnswerOnlyPolicy, Answers
 from benchmarks.artefacts import Artefacts
 from benchmarks.asking import Job, run_sessions
 from benchmarks.attacks import ATTACKS, Family, Planted, Session, rng
@@ -49,6 +51,7 @@ class Settings:
         split: Score only the test part of benign sessions.
         metrics: Names to compute; None for all.
         artefacts: What the policies know of the corpus; None for what is shipped.
+        answers: What answers from what is served; None for the context stage alone.
     """
 
     policies: Sequence[str | Policy]
@@ -59,15 +62,17 @@ class Settings:
     split: bool = True
     metrics: Sequence[str] | None = None
     artefacts: Artefacts | None = None
+    answers: Answers | None = None
 
     def resolved_policies(self) -> dict[str, Policy]:
         """Policies by name, `none` first."""
         known = None if self.artefacts is None else self.artefacts.calibration
+        alone = [AnswerOnlyPolicy()] if self.answers is not None and self.answers.defends else []
         made = [
             OraclePolicy(**({} if known is None else {"calibration": known}))
             if policy == ORACLE
             else calibrated(policy, known)
-            for policy in (REFERENCE, *self.policies)
+            for policy in (REFERENCE, *alone, *self.policies)
         ]
         return {policy.manifest.name: policy for policy in made}
 
@@ -82,18 +87,21 @@ def check_k(k: int) -> None:
         raise ConfigurationError(f"k must be a whole number from 1 to {MAX_K:,}, not {k}")
 
 
-def servable(data: Dataset, *, full: bool) -> list[str]:
+def servable(data: Dataset, *, full: bool, generator: bool = False) -> list[str]:
     """The attacks for which a data set brings what they need, benign traffic first.
 
     Args:
         data: The data set.
         full: All of them; else those that a run measures by default, which take a minute on the bundled data.
+        generator: Whether there is one: some have nothing to score without answers, and few are measured by default.
     """
     manifests = {name: ATTACKS.get(name).manifest for name in ATTACKS.names()}
     names = [
         name
         for name, manifest in manifests.items()
-        if (full or manifest.default) and all(getattr(data, need) for need in manifest.needs)
+        if (full or (name in SLICE if generator else manifest.default))
+        and (generator or not manifest.needs_generator)
+        and all(getattr(data, need) for need in manifest.needs)
     ]
     return sorted(searchable(names, data, 0), key=lambda name: (list(Family).index(manifests[name].family), name))
 
@@ -113,6 +121,7 @@ def config(data: Dataset, settings: Settings, embeddings: str, generator: str, c
         "metrics": list(settings.metrics) if settings.metrics else None,
         "embeddings": embeddings,
         "generator": generator,
+        **({} if settings.answers is None else {"answers": settings.answers.config()}),
         "calibration": calibration,
         "limit": settings.limit,
         "k": settings.k,
@@ -141,6 +150,8 @@ def prepare(data: Dataset, settings: Settings) -> list[Job]:
     searches = searchable(settings.attacks, data, settings.seed)
     for name in settings.attacks:
         attack = ATTACKS.get(name)()
+        if attack.manifest.needs_generator and settings.answers is None:
+            raise ConfigurationError(f"attack {name!r} scores what is answered; give --generator")
         for need in attack.manifest.needs:
             if not getattr(data, need):
                 raise DataError(f"{data.folder}: attack {name!r} needs {need}, and the data set brings none")
@@ -199,7 +210,9 @@ def execute(
                 job, sessions = forms.against(work.against, job, sessions)
             pending: list[Sample] = []
             world = corpora.with_planted(job.planted)
-            for sample in run_sessions(job, work.policy, sessions, world, settings.seed, settings.k, models):
+            answers = settings.answers if settings.answers is not None and settings.answers.reads(job.attack) else None
+            asked = (job, work.policy, sessions, world, settings.seed, settings.k, models, answers)
+            for sample in run_sessions(*asked):
                 done[sample.key] = sample
                 pending.append(sample)
                 finished += len(sample.served) or 1
@@ -212,7 +225,7 @@ def execute(
     order = [s for work in works for x in work.job.sessions if (s := done.get((*work.key, x.id)))]
     summary = {
         "schema": 1,
-        "run": {**folder.config, **_known(settings.artefacts)},
+        "run": {**folder.config, **_known(settings.artefacts), **_forms(order)},
         "cells": cells(order, data.name, settings.metrics),
     }
     folder.write(SUMMARY, summary)
@@ -233,6 +246,12 @@ def _known(found: Artefacts | None) -> dict[str, Any]:
             "promises": promised,
         }
     }
+
+
+def _forms(samples: Sequence[Sample]) -> dict[str, Any]:
+    """What the summary says of the form in which a generator was asked to fill in blanks, by attack."""
+    forms = {s.attack: s.form for s in samples if s.form is not None}
+    return {"forms": forms} if forms else {}
 
 
 class _Work(NamedTuple):

@@ -26,6 +26,10 @@ class Sample:
         defenses_run: How many defenses ran, by ask.
         fetched: How many candidates the base was asked for and gave, by ask.
         error: What went wrong, or None.
+        answers: What was answered, by ask; empty without a generator. In clear: run folders are the user's own.
+        answer_values: What the answers were worth; empty if there are none, or one of them failed.
+        answer_error: Why there is no answer, or None. What was served is known all the same.
+        form: For attacks with blanks, whether the generator was asked in their `format` or for completions (`cloze`).
     """
 
     policy: str
@@ -42,6 +46,15 @@ class Sample:
     defenses_run: tuple[int, ...] = ()
     fetched: tuple[int, ...] = ()
     error: str | None = None
+    answers: tuple[str, ...] = ()
+    answer_values: Mapping[str, float | None] = field(default_factory=dict)
+    answer_error: str | None = None
+    form: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a generator was asked, with or without success."""
+        return bool(self.answers) or self.answer_error is not None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -57,6 +70,6 @@ class Sample:
         """Read what `to_json` wrote."""
         made = dict(data)
         made["served"] = tuple(tuple(ids) for ids in made["served"])
-        for name in ("triggered", "overhead_ms", "retrieve_ms", "defenses_run", "fetched"):
-            made[name] = tuple(made[name])
+        for name in ("triggered", "overhead_ms", "retrieve_ms", "defenses_run", "fetched", "answers"):
+            made[name] = tuple(made.get(name, ()))
         return cls(**made)

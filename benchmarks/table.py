@@ -14,15 +14,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from benchmarks import answer_table
 from benchmarks._grid import ASCII, HEADING, Column, Glyphs, layout, lines
+from benchmarks._worse import higher_is_better, worse_than_none
 from benchmarks.attacks import ATTACKS, Family
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import CONTEXT
 from benchmarks.summary import HEADLINE, REFERENCE
 
 LEGEND = {
     Family.BENIGN: "benign recall@5 relative to no defense; higher is better, 1 loses nothing.",
     Family.MEMBERSHIP: "how well attackers tell members of the corpus from others; lower is better, 0.50 is a coin.",
     Family.POISONING: "share of questions served a document planted for them; lower is better.",
+    Family.EXTRACTION: "share of served words that go out beyond quotation; lower is better.",
+    Family.COMPLETION: "share of tasks that end in a forbidden value; lower is better.",
 }
 STAGES = {
     "context": "an ideal reader uses whatever it is handed: an upper bound for the attacker.",
@@ -34,10 +38,11 @@ Cells = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def headline_cells(summary: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The whole-data headline figure of each (policy, attack); of two stages the first."""
+    """The whole-data headline figure of each (policy, attack) at the context stage."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for cell in summary["cells"]:
-        if cell["group"] is None and cell["metric"] == HEADLINE[family_of(cell["attack"])]:
+        headline = cell["stage"] == CONTEXT and cell["metric"] == HEADLINE[family_of(cell["attack"])]
+        if headline and cell["group"] is None:
             found.setdefault((cell["policy"], cell["attack"]), cell)
     return found
 
@@ -46,20 +51,6 @@ def family_of(attack: str) -> Family:
     """The family of an attack by name."""
     family: Family = ATTACKS.get(attack).manifest.family
     return family
-
-
-def higher_is_better(cell: Mapping[str, Any]) -> bool:
-    """Whether a high figure is good for whoever runs the system."""
-    return METRICS.get(cell["metric"]).manifest.higher_is_better
-
-
-def worse_than_none(cell: Mapping[str, Any], reference: Mapping[str, Any] | None) -> bool:
-    """Whether a figure is worse than undefended beyond its own interval."""
-    if reference is None or cell["value"] is None or reference["value"] is None or cell["ci_low"] is None:
-        return False
-    if higher_is_better(cell):
-        return bool(cell["ci_high"] < reference["value"])
-    return bool(cell["ci_low"] > reference["value"])
 
 
 def success(cell: Mapping[str, Any]) -> float | None:
@@ -113,9 +104,16 @@ def render(summary: Mapping[str, Any], console: Console) -> None:
     _print(console, Text.assemble((name, "bold"), f", seed {summary['run']['seed']}"))
     if summary["run"].get("limit"):
         _print(console, Text(f"A trial: at most {summary['run']['limit']:,} sessions an attack. No result.", "bold"))
-    if not found:
+    if found:
+        _render_context(summary, found, console, glyphs)
+    elif not answer_table.blocks(summary):
         _print(console, Text("This run has no figures.", "dim"))
-        return
+    answer_table.render(summary, console)
+
+
+def _render_context(
+    summary: Mapping[str, Any], found: dict[tuple[str, str], Mapping[str, Any]], console: Console, glyphs: Glyphs
+) -> None:
     policies, attacks = axes(found)
     milliseconds = [overhead(summary, policy) for policy in policies]
     cells = [Text(glyphs.none if ms is None else f"{ms:.1f}") for ms in milliseconds]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -24,6 +24,8 @@ class Family(StrEnum):
     BENIGN = "benign"
     MEMBERSHIP = "membership"
     POISONING = "poisoning"
+    EXTRACTION = "extraction"
+    COMPLETION = "completion"
 
 
 class AttackManifest(Manifest):
@@ -39,6 +41,11 @@ class AttackManifest(Manifest):
         at_once: How many of its sessions run at the same time; 1 is one after the other.
         repeats: How often each session is asked, each time of a service that has seen nothing else twice. Times are
             medians over the repetitions; everything else is the first one's.
+        answers: Whether a generator's answers can be scored by the attack itself, with `Attack.answered`; those of
+            other attacks are scored by `benchmarks.answer_scores`, if at all.
+        needs_generator: Whether there is nothing to score without answers.
+        interactive: Whether what it asks next depends on what came back: `Attack.converse`.
+        answer_tokens: The longest answer that it needs, if longer than the run's.
     """
 
     family: Family
@@ -49,6 +56,10 @@ class AttackManifest(Manifest):
     run_only: bool = False
     at_once: int = Field(1, ge=1)
     repeats: int = Field(1, ge=1)
+    answers: bool = False
+    needs_generator: bool = False
+    interactive: bool = False
+    answer_tokens: int | None = Field(None, ge=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,19 @@ class Served:
     planted_for: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one question came to.
+
+    Attributes:
+        served: The documents that came back, best first.
+        answer: What the generator made of them; None where there is no generator.
+    """
+
+    served: tuple[Served, ...]
+    answer: str | None = None
+
+
 class Attack(ABC):
     """Base of every attack and every kind of benign traffic. Stateless."""
 
@@ -140,6 +164,19 @@ class Attack(ABC):
         Returns:
             Values by name; None where a value cannot be said.
         """
+
+    def answered(self, session: Session, replies: Sequence[Reply]) -> dict[str, float | None]:
+        """Score one session by what a generator answered. Only of attacks whose manifest says `answers`."""
+        raise NotImplementedError(self.manifest.name)
+
+    def converse(self, session: Session) -> Generator[Ask, Reply, None]:
+        """Everything that is asked in a session, each question with what the last one came to in mind.
+
+        Only of attacks whose manifest says `interactive`. Without a generator the replies have no answer, and are to
+        be read as the ideal reader would, who repeats everything.
+        """
+        raise NotImplementedError(self.manifest.name)
+        yield  # which makes this a generator
 
     def judged(self, samples: Sequence[Sample]) -> list[Sample]:
         """Add what can only be said with all sessions at hand, as a classifier's scores; nothing unless told.

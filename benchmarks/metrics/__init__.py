@@ -13,6 +13,10 @@ from benchmarks.statistics import Estimate
 from sentinel.manifest import Manifest
 from sentinel.registry import Registry
 
+CONTEXT, ANSWER = "context", "answer"
+"""Stages of evidence: what an ideal reader makes of what was served, and what a generator wrote."""
+BOTH = frozenset({CONTEXT, ANSWER})
+
 
 class MetricManifest(Manifest):
     """What a metric says of itself.
@@ -21,11 +25,13 @@ class MetricManifest(Manifest):
         families: The kinds of traffic that it can be computed for.
         higher_is_better: For whoever runs the RAG system.
         percent: Whether it reads best as a share.
+        stages: The stages of evidence that it is computed at.
     """
 
     families: frozenset[Family]
     higher_is_better: bool
     percent: bool = True
+    stages: frozenset[str] = frozenset({CONTEXT})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.attacks import Family
-from benchmarks.metrics import Cell, Metric, MetricManifest
+from benchmarks.metrics import BOTH, Cell, Metric, MetricManifest
 from benchmarks.metrics._membership import over_targets
 from benchmarks.statistics import Estimate, auc
 
@@ -16,6 +16,7 @@ class Auc(Metric):
         summary="area under the ROC curve of members against non-members, oriented",
         families=frozenset({Family.MEMBERSHIP}),
         higher_is_better=False,
+        stages=BOTH,
         percent=False,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.attacks import Family
-from benchmarks.metrics import Cell, Metric, MetricManifest, known
+from benchmarks.metrics import BOTH, Cell, Metric, MetricManifest, known
 from benchmarks.statistics import Estimate, rate
 
 
@@ -13,8 +13,9 @@ class ExposureRate(Metric):
     manifest = MetricManifest(
         name="exposure_rate",
         summary="share of targets with a planted document among those served",
-        families=frozenset({Family.POISONING}),
+        families=frozenset({Family.POISONING, Family.COMPLETION}),
         higher_is_better=False,
+        stages=BOTH,
     )
 
     def compute(self, cell: Cell) -> Estimate:

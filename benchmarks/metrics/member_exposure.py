@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.attacks import Family
-from benchmarks.metrics import Cell, Metric, MetricManifest
+from benchmarks.metrics import BOTH, Cell, Metric, MetricManifest
 from benchmarks.statistics import Estimate, rate
 
 
@@ -15,6 +15,7 @@ class MemberExposure(Metric):
         summary="share of member targets that were served",
         families=frozenset({Family.MEMBERSHIP}),
         higher_is_better=False,
+        stages=BOTH,
     )
 
     def compute(self, cell: Cell) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.attacks import Family
-from benchmarks.metrics import Cell, Metric, MetricManifest
+from benchmarks.metrics import BOTH, Cell, Metric, MetricManifest
 from benchmarks.metrics._membership import over_targets
 from benchmarks.statistics import Estimate, tpr_at_fpr
 
@@ -16,6 +16,7 @@ class TprAt1Fpr(Metric):
         summary="share of members found at 1 % false alarms",
         families=frozenset({Family.MEMBERSHIP}),
         higher_is_better=False,
+        stages=BOTH,
         percent=False,
     )
 

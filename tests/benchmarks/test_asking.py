@@ -60,7 +60,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, str, float]]:
             if query == "1 second":
                 raise RuntimeError("store is gone")
             found.append((self.number, query, config["configurable"]["client_id"], self.clock()))
-            spent = {"total": (10.0, 90.0, 30.0)[self.number] + 3, "embed": 1.0, "fetch": 2.0}
+            answering = {"prompt": 1.0, "generate": 500.0, "check": 2.0}  # is no overhead of retrieval
+            spent = {"total": (10.0, 90.0, 30.0)[self.number] + 506, "embed": 1.0, "fetch": 2.0, **answering}
             decision = Decision(Request(query, 5), "some", "", milliseconds=spent, fetched=15)
             decision.outcomes.append(Outcome("filter", 15, 14))
             self.sinks[0](decision)

@@ -21,6 +21,7 @@ from defenses import DEFENSES
 from sentinel import SIGNALS
 from strategist.policies import POLICIES
 from tests.benchmarks.datasets import FEW, BagOfWords, timeless, write
+from tests.benchmarks.gullible import Gullible
 
 pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,10 @@ BAD: list[tuple[list[str], str]] = [
     (["--k", "0"], "k must be a whole number from 1 to 10,000, not 0"),
     (["--k", "five"], "--k"),
     (["--limit", "0"], "--limit"),
-    (["--generator", "gpt"], "--generator"),
+    (["--generator", "gpt"], "--generator 'gpt'"),
+    (["--answer-defenses", "leak_gard"], "unknown answer defense 'leak_gard'; did you mean 'leak_guard'?"),
+    (["--prompt-defenses", "spotlight"], "--prompt-defenses works on answers; give --generator"),
+    (["--attacks", "isc"], "attack 'isc' scores what is answered; give --generator"),
     (["--calibration", "never"], "--calibration"),
     (["--fail-on", "auc > high"], "cannot read gate 'auc > high'"),
     (["--fail-on", "rules/mba/acu > 1"], "unknown metric in gate"),
@@ -253,6 +257,29 @@ def test_list_names_everything_and_loads_nothing_heavy() -> None:
         for name, manifest in registry.manifests().items():
             assert f" {name} " in text
             assert " ".join(manifest.summary.split()) in text
+
+
+def test_a_run_with_a_generator_shows_both_stages(
+    call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strategist.generators.load_generator", lambda _: Gullible())
+    options = ("--generator", "local", "--answer-defenses", "leak_guard", "--limit", 3)
+    code, out, err = call(*run(data, tmp_path / "run", *options, attacks="benign,poisonedrag"))
+    assert (code, err) == (0, "")
+    assert "poison exposure" in out
+    assert "end to end" in out
+    assert "gullible answers, greedily, 48 tokens at most; leak_guard for every policy but none." in out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["generator"] == "gullible"
+    assert "--generator local --answer-defenses leak_guard" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_redirect(call: Call, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strategist.generators.load_generator", lambda _: Gullible())
+    code, out, _ = call("redirect", "--generator", "local", "--data", data, "--limit", 3, "--out", tmp_path / "out")
+    assert code == 0
+    assert "safe_redirect + stop_check" in out
+    assert (tmp_path / "out" / "redirect.json").is_file()
 
 
 def test_list_of_one_kind(call: Call) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.attacks import ATTACKS, Served, Session
+from benchmarks.attacks import ATTACKS, Family, Served, Session
 from benchmarks.attacks.mba import Mba
 from benchmarks.data import Dataset, load
 from benchmarks.runfolder import SAMPLES, SPLIT, SUMMARY
@@ -254,7 +254,7 @@ def test_servable_is_what_the_data_brings(data: Dataset, tmp_path: Path) -> None
     assert {"benign", "benign-drilldown", "mba", "s2mia", "direct", "poisonedrag"} <= set(names)
     assert not {"interrogation", "hotflip"} & set(names)
     families = [ATTACKS.get(name).manifest.family.value for name in names]
-    assert families == sorted(families, key=["benign", "membership", "poisoning"].index)
+    assert families == sorted(families, key=[family.value for family in Family].index)
     (data.folder / "membership.jsonl").unlink()
     bare = load(data.folder)
     assert "mba" not in servable(bare, full=True)

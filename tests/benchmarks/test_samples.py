@@ -28,6 +28,10 @@ samples = st.builds(
     defenses_run=st.lists(st.integers(0, 9), max_size=3).map(tuple),
     fetched=st.lists(st.integers(0, 99), max_size=3).map(tuple),
     error=st.none() | text,
+    answers=st.lists(text, max_size=3).map(tuple),
+    answer_values=st.dictionaries(text, st.none() | numbers, max_size=3),
+    answer_error=st.none() | text,
+    form=st.none() | text,
 )
 
 
@@ -36,6 +40,16 @@ def test_there_and_back(sample: Sample) -> None:
     line = json.dumps(sample.to_json())
     assert "\n" not in line
     assert Sample.from_json(json.loads(line)) == sample
+
+
+def test_lines_of_a_run_without_answers_are_read() -> None:
+    old = Sample("a", "b", "c").to_json()
+    for name in ("answers", "answer_values", "answer_error", "form"):
+        del old[name]
+    assert Sample.from_json(old) == Sample("a", "b", "c")
+    assert not Sample("a", "b", "c").answered
+    assert Sample("a", "b", "c", answers=("x",)).answered
+    assert Sample("a", "b", "c", answer_error="gone").answered
 
 
 def test_key() -> None:

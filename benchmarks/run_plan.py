@@ -1,0 +1,146 @@
+"""From what a user asks of `sentinel-bench run` to what is measured; what is wrong with it is said before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+
+from benchmarks import runner
+from benchmarks.answering import NO_GENERATOR, Answers, Report, chosen, load
+from benchmarks.artefacts import AUTO, SHIPPED
+from benchmarks.attacks import ATTACKS
+from benchmarks.data import Dataset
+from benchmarks.data import load as load_data
+from benchmarks.metrics import METRICS
+from benchmarks.oracle import NAME as ORACLE
+from sentinel.errors import ConfigurationError, unknown_name
+from sentinel.manifest import Stage
+from strategist import embeddings
+from strategist.calibration import Calibration
+from strategist.policies import POLICIES
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; see there."""
+
+    data: str
+    policies: str
+    attacks: str | None = None
+    full: bool = False
+    metrics: str | None = None
+    embeddings: str | None = None
+    generator: str = NO_GENERATOR
+    prompt_defenses: str | None = None
+    generation: str | None = None
+    answer_defenses: str | None = None
+    max_tokens: int = 48
+    calibration: str = AUTO
+    limit: int | None = None
+    k: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is measured.
+
+    Attributes:
+        data: The data set.
+        settings: Policies, attacks, and who answers.
+        model: Embeds passages and queries.
+        config: Whatever changes a figure, and how it was asked for.
+    """
+
+    data: Dataset
+    settings: runner.Settings
+    model: Embeddings
+    config: dict[str, Any]
+
+
+def names(text: str, kind: str, known: Iterable[str]) -> list[str]:
+    """The names in a comma-separated list.
+
+    Raises:
+        ConfigurationError: One is unknown, or there is none.
+    """
+    known = list(known)
+    found = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for name in found:
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    if not found:
+        raise unknown_name(kind, text, known)
+    return found
+
+
+def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
+    """Resolve what a user asks for.
+
+    Args:
+        options: The command line.
+        report: Told of progress while the run is made.
+
+    Raises:
+        ConfigurationError: Something is unknown or impossible.
+        DataError: The data set is wrong, or lacks what an attack needs.
+    """
+    policies = names(options.policies, "policy", [*POLICIES.names(), ORACLE])
+    wanted = names(options.attacks, "attack", ATTACKS.names()) if options.attacks else None
+    measured = names(options.metrics, "metric", METRICS.names()) if options.metrics else None
+    runner.check_k(options.k)
+    made = options.calibration in (AUTO, SHIPPED)
+    if not made and not Path(options.calibration).is_file():
+        raise ConfigurationError(
+            f"--calibration {options.calibration!r}: give auto, shipped or the path of a calibration.json"
+        )
+    half = _answer_half(options)
+    data = load_data(options.data)
+    answers = None if half is None else Answers(data=data, report=report, **half)
+    settings = runner.Settings(
+        policies=policies,
+        attacks=wanted or runner.servable(data, full=options.full, generator=answers is not None),
+        k=options.k,
+        seed=options.seed,
+        limit=options.limit,
+        split=options.calibration == AUTO,
+        metrics=measured,
+        answers=answers,
+    )
+    runner.prepare(data, settings)
+    model = embeddings.load_embeddings(options.embeddings)
+    source = options.calibration if made else Calibration.load(Path(options.calibration)).hash
+    generator = NO_GENERATOR if answers is None else answers.generator.name
+    config = runner.config(data, settings, embeddings.fingerprint(model), generator, source)
+    asked = {"data": options.data, "embeddings": options.embeddings}
+    if answers is not None:
+        asked |= {key: getattr(options, key) for key in ("generator", *_HALF)}
+    return RunPlan(data, settings, model, {**config, "command": asked})
+
+
+_HALF = ("prompt_defenses", "generation", "answer_defenses")
+
+
+def _answer_half(options: Options) -> dict[str, Any] | None:
+    """What `Answers` is made with; None where nobody answers."""
+    prompt = chosen(options.prompt_defenses, Stage.PROMPT)
+    generation = chosen(options.generation, Stage.GENERATION)
+    answer = chosen(options.answer_defenses, Stage.ANSWER)
+    if len(generation) > 1:
+        raise ConfigurationError(f"--generation {options.generation!r}: give one")
+    if options.generator == NO_GENERATOR:
+        for option in _HALF:
+            if getattr(options, option):
+                raise ConfigurationError(f"--{option.replace('_', '-')} works on answers; give --generator")
+        return None
+    return {
+        "generator": load(options.generator),
+        "prompt": prompt,
+        "generation": generation[0] if generation else None,
+        "answer": answer,
+        "max_tokens": options.max_tokens,
+    }

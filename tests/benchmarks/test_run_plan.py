@@ -1,0 +1,77 @@
+"""What the command line says becomes what is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.run_plan import Options, names, plan
+from sentinel.errors import ConfigurationError
+from tests.benchmarks.datasets import BagOfWords, write
+from tests.benchmarks.gullible import Gullible
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("strategist.embeddings.load_embeddings", lambda _: BagOfWords())
+    monkeypatch.setattr("strategist.generators.load_generator", lambda spec: Gullible(follows=spec == "local"))
+    return str(write(tmp_path / "data"))
+
+
+def test_names() -> None:
+    assert names(" a, b,a,", "thing", ["a", "b", "c"]) == ["a", "b"]
+    with pytest.raises(ConfigurationError, match="unknown thing 'bb'"):
+        names("a,bb", "thing", ["a", "bbb"])
+    with pytest.raises(ConfigurationError, match="unknown thing ','"):
+        names(",", "thing", ["a"])
+
+
+def test_without_a_generator_nothing_of_the_answer_half_stands_in_the_configuration(data: str) -> None:
+    made = plan(Options(data, "rules"))
+    assert made.settings.answers is None
+    assert made.config["generator"] == "none"
+    assert "answers" not in made.config
+    assert made.config["command"] == {"data": data, "embeddings": None}
+
+
+def test_with_one_everything_that_changes_an_answer_does(data: str) -> None:
+    given = Options(
+        data,
+        "rules",
+        generator="local",
+        prompt_defenses="spotlight",
+        answer_defenses="leak_guard,stop_check",
+        max_tokens=9,
+    )
+    made = plan(given)
+    assert made.config["generator"] == "gullible"
+    assert made.config["answers"] == {
+        "fingerprint": "gullible",
+        "max_tokens": 9,
+        "prompt_defenses": [["spotlight", {}]],
+        "generation": None,
+        "answer_defenses": [["leak_guard", {}], ["stop_check", {}]],
+    }
+    assert made.config["command"]["answer_defenses"] == "leak_guard,stop_check"
+    assert list(made.config["policies"]) == ["none", "answer_only", "rules"]
+    assert made.config["attacks"][0] == "benign"
+    assert "direct" not in made.config["attacks"]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"prompt_defenses": "spotlite"}, "unknown prompt defense 'spotlite'; did you mean 'spotlight'?"),
+        ({"answer_defenses": "leak_guard"}, "--answer-defenses works on answers; give --generator"),
+        ({"generation": "robust_rag,sdag", "generator": "local"}, "give one"),
+        ({"generation": "robust_rga", "generator": "local"}, "did you mean 'robust_rag'?"),
+        ({"attacks": "isc"}, "attack 'isc' scores what is answered; give --generator"),
+        ({"calibration": "gone.json"}, "--calibration 'gone.json'"),
+    ],
+)
+def test_what_is_wrong_is_said(data: str, options: dict[str, str], what: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        plan(Options(data, "rules", **options))
+    assert what in str(caught.value)
