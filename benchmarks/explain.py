@@ -155,7 +155,7 @@ def _stood_out(reasons: Iterable[Any]) -> Iterator[str]:
         odds = math.exp(min(heaviest, 100.0))
         word = next(word for least, word in _WEIGHTS if odds >= least)
         threats = ", ".join(threat for threat, _ in by)
-        yield f"    {word} for {threats}: {text} ({signal}; odds times {_factor(odds)})"
+        yield f"    {word} for {threats}: {text} ({signal}; up to {_factor(odds)} times the odds)"
 
 
 def _planned(record: Mapping[str, Any]) -> Iterator[str]:

@@ -218,7 +218,7 @@ def fit(
     kept = [features.index(name) for name in curves]
     totals = SurpriseModel(curves, 1.0, 0.0).surprise(table[:, kept]).sum(axis=1)
     if isotonic:
-        return SurpriseModel(curves, 1.0, start, _steps(totals, labels, weights))
+        return SurpriseModel(curves, SLOPE, start, _steps(SLOPE * totals, labels, weights))
     slope, bias = _platt(totals, labels, weights)
     return SurpriseModel(curves, slope, bias + start)
 

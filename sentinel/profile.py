@@ -20,7 +20,7 @@ class Reason:
     Attributes:
         threat: What it speaks for.
         signal: The signal that was measured.
-        weight: Its contribution to the log-odds; larger counts more.
+        weight: What it contributes to the log-odds at most; larger counts more.
         text: The measurement in words that hold no user text.
     """
 

@@ -46,7 +46,7 @@ def load_generator(spec: str | os.PathLike[str] | BaseChatModel | Generator | No
     if isinstance(spec, BaseChatModel):
         return _made(ChatGenerator, spec, options)
     if isinstance(spec, BaseLLM):
-        raise ConfigurationError(f"{type(spec).__name__} completes texts: give a LangChain chat model")
+        raise ConfigurationError(f"{type(spec).__name__} completes texts; give a chat model")
     if spec is None or isinstance(spec, str | os.PathLike):
         text = "local" if spec is None else os.fspath(spec)
         if isinstance(spec, str) and _PROVIDER.fullmatch(text) and not os.path.exists(text):

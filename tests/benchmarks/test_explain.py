@@ -66,7 +66,7 @@ def test_an_attack_is_told_from_end_to_end(record: dict[str, Any]) -> None:
     assert "can be found by trying" in who
     measured = section(told, "What was measured")
     assert "poisoning" in measured
-    assert "a document repeats 100% of the question in one piece (question_echo; odds times " in measured
+    assert "a document asks 100% of the question (question_echo; up to " in measured
     assert "missing, for what they need is not there" in measured
     planned = section(told, "What was planned")
     assert "echo_filter (share=0.8): question_echo 1.00" in planned
@@ -131,10 +131,10 @@ def test_a_keyed_hash_is_called_so() -> None:
 def test_weights_in_words(record: dict[str, Any]) -> None:
     reasons = [["poisoning", f"s{w}", w, "x"] for w in (9.0, 4.0, 2.0, 0.5)] + [["jamming", "s9.0", 8.0, "x"]]
     told = explain({**record, "profile": {**record["profile"], "reasons": reasons}})
-    assert "decisive for poisoning, jamming: x (s9.0; odds times 8,103)" in told
-    assert "strong for poisoning: x (s4.0; odds times 55)" in told
-    assert "clear for poisoning: x (s2.0; odds times 7.4)" in told
-    assert "slight for poisoning: x (s0.5; odds times 1.6)" in told
+    assert "decisive for poisoning, jamming: x (s9.0; up to 8,103 times the odds)" in told
+    assert "strong for poisoning: x (s4.0; up to 55 times the odds)" in told
+    assert "clear for poisoning: x (s2.0; up to 7.4 times the odds)" in told
+    assert "slight for poisoning: x (s0.5; up to 1.6 times the odds)" in told
     assert _factor(1e9) == "more than a million"
 
 

@@ -102,6 +102,7 @@ def test_loud_attacks_are_not_averaged_with_silent_ones():
     # At 4 and beyond lie half of the attacks and of a thousand benign requests none: what half a request allows.
     assert 0.5 < float(stepped.probability(loud)) < 0.95
     assert float(stepped.probability(silent)) < 0.01
+    assert stepped.slope == SLOPE
     assert stepped.steps == tuple(sorted(stepped.steps))
 
 
