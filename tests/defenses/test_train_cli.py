@@ -307,7 +307,7 @@ def test_what_goes_with_another_command_is_refused(run, tmp_path, model, answers
     assert (code, "did you mean 'noise'" in said) == (2, True)
     (tmp_path / "empty").mkdir()
     code, said = run("export", "--model", tmp_path / "empty", "--out", tmp_path / "new")
-    assert (code, "is no model" in said) == (2, True)
+    assert (code, "no config.json" in said) == (2, True)
 
 
 def test_a_missing_extra_is_named(run, monkeypatch):
