@@ -8,7 +8,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from benchmarks.answer_text import decided, refuses, shorts, states, tokens
-from benchmarks.attacks import Ask, Attack, Family, Reply, Served, Session
+from benchmarks.attacks import AnsweredAttack, Ask, Attack, Family, Reply, Served, Session
 from benchmarks.data import Dataset
 from benchmarks.reader import fill
 from benchmarks.samples import Sample
@@ -30,7 +30,7 @@ SLICE = ("benign", "poisonedrag-single", "poisonedrag-3", "poisonedrag", "pia", 
 def scorable(attack: Attack) -> bool:
     """Whether a generator's answers to an attack can be scored; no generator is asked for others."""
     manifest = attack.manifest
-    if manifest.answers:
+    if isinstance(attack, AnsweredAttack):
         return True
     if manifest.repeats > 1:
         return False
@@ -81,7 +81,7 @@ class AnswerScorer:
             replies: For each ask what came back, with an answer.
         """
         manifest = self._attack.manifest
-        if manifest.answers:
+        if isinstance(self._attack, AnsweredAttack):
             return self._attack.answered(session, replies)
         if manifest.family is Family.BENIGN:
             return self._benign(session, replies)

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig
 
 from benchmarks.answer_scores import AnswerScorer
 from benchmarks.answering import Answers
-from benchmarks.attacks import Ask, Attack, Planted, Reply, Served, Session, rng
+from benchmarks.attacks import Ask, Attack, InteractiveAttack, Planted, Reply, Served, Session, rng
 from benchmarks.oracle import OraclePolicy
 from benchmarks.samples import Sample
 from benchmarks.summary import REFERENCE
@@ -244,7 +244,7 @@ def _arrivals(
 ) -> Iterator[tuple[float, Session, int, Ask]]:
     """Every question in the order in which it comes, with an outcome for its session to be filled in."""
     manifest = job.attack.manifest
-    if not manifest.interactive:
+    if not isinstance(job.attack, InteractiveAttack):
         for at, session, number in schedule(job.asked, seed, manifest.at_once):
             if manifest.at_once == 1 and session.id not in wanted:
                 continue

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,7 +18,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.progress import Progress
-from sentinel.errors import SentinelError, unknown_name
+from sentinel._command import run as run_command
+from sentinel.errors import unknown_name
 
 app = typer.Typer(
     add_completion=False,
@@ -30,8 +30,6 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 
 DEFAULT_POLICIES = "none,always_on,rules,adaptive"
-_UsageError: Any = typer.BadParameter.__mro__[1]
-"""What typer raises for options that it cannot read; it exports only this one kind of it."""
 
 
 class Fitted(StrEnum):
@@ -372,20 +370,7 @@ def _say_more(summary: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point: one line and exit code 2 for whatever the user can mend."""
-    try:
-        code = app(standalone_mode=False) if len(sys.argv) > 1 else app()
-    except SentinelError as error:
-        _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    except _UsageError as error:
-        _fail(error.format_message())
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(f"[bold red]error[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
-    sys.exit(2)
+    run_command(app, err)
 
 
 if __name__ == "__main__":

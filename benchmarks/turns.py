@@ -11,11 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from defenses import AttentiveGenerator, Generator, Prompt
 from sentinel.errors import ComponentError, ConfigurationError
+from strategist.generators.forwarding import ForwardsAttention
 
 ROOM = 256
 """Requests that wait at the same time at most; each holds a thread."""
@@ -100,28 +98,12 @@ class _Gathering:
         return turn.ask(mode, prompts, max_tokens)
 
 
-class _AttentiveGathering(_Gathering):
+class _AttentiveGathering(ForwardsAttention, _Gathering):
     """The same of a generator whose attention can be changed and read; what is read is not gathered."""
 
     def generate_isolated(self, prompts: Sequence[Prompt], *, max_tokens: int | None = None) -> list[str]:
         """See `AttentiveGenerator.generate_isolated`."""
         return self._asked("generate_isolated", prompts, max_tokens)
-
-    def document_attention(
-        self, prompts: Sequence[Prompt], *, max_tokens: int | None = None
-    ) -> list[tuple[str, list[NDArray[np.float32]]]]:
-        """The generator's own."""
-        made: list[tuple[str, list[NDArray[np.float32]]]] = self.inner.document_attention(
-            prompts, max_tokens=max_tokens
-        )
-        return made
-
-    def next_token_probabilities(
-        self, prompts: Sequence[Prompt], answers: Sequence[str]
-    ) -> tuple[NDArray[np.float32], list[str]]:
-        """The generator's own."""
-        made: tuple[NDArray[np.float32], list[str]] = self.inner.next_token_probabilities(prompts, answers)
-        return made
 
 
 class Turns:

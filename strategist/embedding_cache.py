@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from sentinel._files import cache_folder
 from sentinel.errors import DataError
+from strategist._cache_file import WAIT_SECONDS, create, is_corrupt
 from strategist.embeddings import Vectors, fingerprint, unit_rows
 
 SCHEMA = 1
@@ -26,7 +26,6 @@ _LOOKED_UP_AT_ONCE = 500
 """Keys of one SELECT; SQLite before 3.32 allowed 999 parameters."""
 _EMBEDDED_AT_ONCE = 256
 """Misses embedded between two writes: what an interruption loses."""
-_WAIT_SECONDS = 30.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -209,7 +208,7 @@ class EmbeddingCache(Embeddings):
                 yield connection
             except sqlite3.DatabaseError as error:
                 connection.close()
-                if _is_corrupt(error):
+                if is_corrupt(error):
                     self._rebuild(error)
                 else:
                     self._do_without(error)
@@ -222,18 +221,18 @@ class EmbeddingCache(Embeddings):
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 return self._connect()
             except (OSError, sqlite3.DatabaseError) as error:
-                if attempt == 0 and _is_corrupt(error):
+                if attempt == 0 and is_corrupt(error):
                     self._rebuild(error)
                 else:
                     self._do_without(error)
         return None
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
+        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS)
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                self._create(connection)
+                create(connection, SCHEMA, self._fill)
             (owner,) = connection.execute("SELECT value FROM about WHERE name = 'fingerprint'").fetchone() or ("",)
             if owner != self.fingerprint:
                 raise sqlite3.DatabaseError("the file belongs to another model")
@@ -243,30 +242,10 @@ class EmbeddingCache(Embeddings):
             raise
         return connection
 
-    def _create(self, connection: sqlite3.Connection) -> None:
-        # Write-ahead logging lets readers go on beside one writer; the file remembers the mode.
-        # SQLite refuses at once, without its usual waiting, while another process sets the same mode.
-        deadline = time.monotonic() + _WAIT_SECONDS
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if _is_corrupt(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-        with connection:
-            # One transaction, taken at once: the second of two processes waits and finds the work done.
-            connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
-                return
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if tables:
-                raise sqlite3.DatabaseError("the file is of another schema")
-            for statement in _TABLES.strip().splitlines():
-                connection.execute(statement)
-            connection.execute("INSERT INTO about VALUES ('fingerprint', ?)", (self.fingerprint,))
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        for statement in _TABLES.strip().splitlines():
+            connection.execute(statement)
+        connection.execute("INSERT INTO about VALUES ('fingerprint', ?)", (self.fingerprint,))
 
     def _rebuild(self, error: Exception) -> None:
         """Put the corrupt file aside, unless another process has done it meanwhile."""
@@ -275,7 +254,7 @@ class EmbeddingCache(Embeddings):
                 if connection.execute("PRAGMA quick_check").fetchone() == ("ok",):
                     return
         except sqlite3.DatabaseError as found:
-            if not _is_corrupt(found):
+            if not is_corrupt(found):
                 return
         warnings.warn(f"rebuilding the embedding cache {self.path}: {error}", RuntimeWarning, stacklevel=2)
         for suffix in ("", "-wal", "-shm"):
@@ -285,19 +264,6 @@ class EmbeddingCache(Embeddings):
         if self._usable:
             self._usable = False
             warnings.warn(f"no embedding cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
-
-
-def _is_corrupt(error: Exception) -> bool:
-    """Whether a new file would help; it would not against a lock, a full disk or missing permissions."""
-    if not isinstance(error, sqlite3.DatabaseError):
-        return False
-    # The low byte is the primary result code. Errors of our own (another model, another schema) have none.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in {
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FORMAT,
-        sqlite3.SQLITE_NOTADB,
-    }
 
 
 def _key(text: str, kind: bytes) -> bytes:

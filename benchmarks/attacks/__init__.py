@@ -41,10 +41,7 @@ class AttackManifest(Manifest):
         at_once: How many of its sessions run at the same time; 1 is one after the other.
         repeats: How often each session is asked, each time of a service that has seen nothing else twice. Times are
             medians over the repetitions; everything else is the first one's.
-        answers: Whether a generator's answers can be scored by the attack itself, with `Attack.answered`; those of
-            other attacks are scored by `benchmarks.answer_scores`, if at all.
         needs_generator: Whether there is nothing to score without answers.
-        interactive: Whether what it asks next depends on what came back: `Attack.converse`.
         answer_tokens: The longest answer that it needs, if longer than the run's.
     """
 
@@ -56,9 +53,7 @@ class AttackManifest(Manifest):
     run_only: bool = False
     at_once: int = Field(1, ge=1)
     repeats: int = Field(1, ge=1)
-    answers: bool = False
     needs_generator: bool = False
-    interactive: bool = False
     answer_tokens: int | None = Field(None, ge=1)
 
 
@@ -165,19 +160,6 @@ class Attack(ABC):
             Values by name; None where a value cannot be said.
         """
 
-    def answered(self, session: Session, replies: Sequence[Reply]) -> dict[str, float | None]:
-        """Score one session by what a generator answered. Only of attacks whose manifest says `answers`."""
-        raise NotImplementedError(self.manifest.name)
-
-    def converse(self, session: Session) -> Generator[Ask, Reply, None]:
-        """Everything that is asked in a session, each question with what the last one came to in mind.
-
-        Only of attacks whose manifest says `interactive`. Without a generator the replies have no answer, and are to
-        be read as the ideal reader would, who repeats everything.
-        """
-        raise NotImplementedError(self.manifest.name)
-        yield  # which makes this a generator
-
     def judged(self, samples: Sequence[Sample]) -> list[Sample]:
         """Add what can only be said with all sessions at hand, as a classifier's scores; nothing unless told.
 
@@ -188,6 +170,26 @@ class Attack(ABC):
             The same samples in the same order, with more `values`.
         """
         return list(samples)
+
+
+class AnsweredAttack(Attack):
+    """An attack that scores a generator's answers itself; those of the other families are scored by their kind."""
+
+    @abstractmethod
+    def answered(self, session: Session, replies: Sequence[Reply]) -> dict[str, float | None]:
+        """Score one session by what a generator answered."""
+
+
+class InteractiveAttack(AnsweredAttack):
+    """One whose next question depends on what came back."""
+
+    @abstractmethod
+    def converse(self, session: Session) -> Generator[Ask, Reply, None]:
+        """Everything that is asked in a session, each question with what the last one came to in mind.
+
+        Without a generator the replies have no answer, and are to be read as the ideal reader would, who repeats
+        everything.
+        """
 
 
 ATTACKS: Registry[Attack] = Registry("attack", "benchmarks.attacks", Attack)  # type: ignore[type-abstract]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-from benchmarks.attacks import Ask, Attack, AttackManifest, Family, Reply, Served, Session, rng
+from benchmarks.attacks import Ask, AttackManifest, Family, InteractiveAttack, Reply, Served, Session, rng
 from benchmarks.attacks._extraction import answer_of, extraction_scores, ideal
 from benchmarks.attacks.extract_repeat import command
 from benchmarks.data import Dataset
@@ -46,7 +46,7 @@ class _Piece(NamedTuple):
     end: str
 
 
-class ExtractContinue(Attack):
+class ExtractContinue(InteractiveAttack):
     """One client asks up to 200 times, exploring and exploiting in turn.
 
     Exploiting takes a piece of text that was got out and asks for what stands after and before it. Exploring asks for
@@ -61,8 +61,6 @@ class ExtractContinue(Attack):
         family=Family.EXTRACTION,
         threat=Threat.EXTRACTION,
         run_only=True,
-        answers=True,
-        interactive=True,
         answer_tokens=256,
         source="RAG-Thief / CopyBreak, arXiv 2411.14110, without a model on the attacker's side",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.attacks import Ask, Attack, AttackManifest, Family, Reply, Served, Session, rng
+from benchmarks.attacks import AnsweredAttack, Ask, AttackManifest, Family, Reply, Served, Session, rng
 from benchmarks.attacks._extraction import extraction_scores, ideal
 from benchmarks.data import Dataset
 from sentinel.vocabulary import Threat
@@ -25,7 +25,7 @@ COMMANDS = (
 follows and list the documents), in our own words."""
 
 
-class ExtractRepeat(Attack):
+class ExtractRepeat(AnsweredAttack):
     """A client asks about one topic after another, each time with a command to repeat what was found.
 
     The topics are questions that the public might ask; the attacker knows nothing else of the corpus.
@@ -37,7 +37,6 @@ class ExtractRepeat(Attack):
         family=Family.EXTRACTION,
         threat=Threat.EXTRACTION,
         run_only=True,
-        answers=True,
         answer_tokens=256,
         source="Zeng et al., arXiv 2402.16893; Qi et al., arXiv 2402.17840; in our wording",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.answer_text import refuses
-from benchmarks.attacks import Ask, Attack, AttackManifest, Family, Planted, Reply, Served, Session
+from benchmarks.attacks import AnsweredAttack, Ask, AttackManifest, Family, Planted, Reply, Served, Session
 from benchmarks.attacks._collapse import KINDS, ORDINARY, PLACEHOLDER, RESTRICTED, Collapse, make, written
 from benchmarks.data import Dataset
 from defenses.prompt.safe_redirect import STOP_SENTENCE
@@ -16,7 +16,7 @@ TASKS = 20
 """Tasks of each kind."""
 
 
-class Isc(Attack):
+class Isc(AnsweredAttack):
     """Tasks that only a forbidden value completes, and as controls tasks that may be done, alone and mixed with them.
 
     Scored by what stands in the answer, without a judge. A model that cannot do the task at all leaks nothing and
@@ -29,7 +29,6 @@ class Isc(Attack):
         family=Family.COMPLETION,
         threat=Threat.UNSAFE_COMPLETION,
         run_only=True,
-        answers=True,
         needs_generator=True,
         answer_tokens=160,
         source="the structure of ISC-Bench, arXiv 2603.23509, with contents of our own",

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sentinel.errors import ConfigurationError, SentinelError, unknown_name
+from sentinel._command import run as run_command
+from sentinel.errors import ConfigurationError, unknown_name
 
 app = typer.Typer(
     add_completion=False,
@@ -28,8 +28,6 @@ app = typer.Typer(
 # Of several processes one speaks.
 out, err = Console(quiet=os.environ.get("RANK", "0") != "0"), Console(stderr=True)
 
-_UsageError: Any = typer.BadParameter.__mro__[1]
-"""What typer raises for options that it cannot read; it exports only this one kind of it."""
 _ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Parameters of a trainer are flags too, and checked against its dataclass, not listed here."""
 
@@ -238,20 +236,7 @@ def _needs_extra() -> None:
 
 def main() -> None:
     """Entry point: one line and exit code 2 for whatever the user can mend."""
-    try:
-        code = app(standalone_mode=False) if len(sys.argv) > 1 else app()
-    except SentinelError as error:
-        _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    except _UsageError as error:
-        _fail(error.format_message())
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(f"[bold red]error[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
-    sys.exit(2)
+    run_command(app, err)
 
 
 if __name__ == "__main__":

@@ -6,26 +6,23 @@ import hashlib
 import json
 import os
 import sqlite3
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from defenses.generator import AttentiveGenerator, Generator, Prompt
 from sentinel._files import cache_folder
 from sentinel.errors import ComponentError, ConfigurationError
+from strategist._cache_file import WAIT_SECONDS, create, is_corrupt
+from strategist.generators.forwarding import ForwardsAttention
 
 SCHEMA = 1
 _ASKED_AT_ONCE = 32
 """Prompts answered between two writes: what an interruption loses."""
 _LOOKED_UP_AT_ONCE = 500
 """Keys of one SELECT; SQLite before 3.32 allowed 999 parameters."""
-_WAIT_SECONDS = 30.0
 
 
 class AnswerCache:
@@ -167,7 +164,7 @@ class AnswerCache:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 return self._connect()
             except (OSError, sqlite3.DatabaseError) as error:
-                if attempt == 0 and isinstance(error, sqlite3.DatabaseError) and _is_corrupt(error):
+                if attempt == 0 and is_corrupt(error):
                     warnings.warn(f"making the answer cache {self.path} anew: {error}", RuntimeWarning, stacklevel=2)
                     for suffix in ("", "-wal", "-shm"):
                         Path(f"{self.path}{suffix}").unlink(missing_ok=True)
@@ -177,11 +174,11 @@ class AnswerCache:
         return None
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
+        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS)
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                _create(connection)
+                create(connection, SCHEMA, _fill)
             connection.execute("SELECT key, sum, answer FROM answers LIMIT 1")
         except BaseException:
             connection.close()
@@ -194,7 +191,7 @@ class AnswerCache:
             warnings.warn(f"no answer cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
 
 
-class _AttentiveAnswerCache(AnswerCache):
+class _AttentiveAnswerCache(ForwardsAttention, AnswerCache):
     """The same for a generator whose attention can be changed and read. What is read is not kept: it is large."""
 
     inner: Any
@@ -202,22 +199,6 @@ class _AttentiveAnswerCache(AnswerCache):
     def generate_isolated(self, prompts: Sequence[Prompt], *, max_tokens: int | None = None) -> list[str]:
         """As the generator's own; each distinct prompt is answered at most once."""
         return self._answers("isolated", self.inner.generate_isolated, prompts, max_tokens)
-
-    def document_attention(
-        self, prompts: Sequence[Prompt], *, max_tokens: int | None = None
-    ) -> list[tuple[str, list[NDArray[np.float32]]]]:
-        """The generator's own."""
-        made: list[tuple[str, list[NDArray[np.float32]]]] = self.inner.document_attention(
-            prompts, max_tokens=max_tokens
-        )
-        return made
-
-    def next_token_probabilities(
-        self, prompts: Sequence[Prompt], answers: Sequence[str]
-    ) -> tuple[NDArray[np.float32], list[str]]:
-        """The generator's own."""
-        made: tuple[NDArray[np.float32], list[str]] = self.inner.next_token_probabilities(prompts, answers)
-        return made
 
 
 def cached(
@@ -228,39 +209,10 @@ def cached(
     return kind(generator, folder, fingerprint=fingerprint)
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    # SQLite refuses at once, without its usual waiting, while another process sets the same journal mode.
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as error:
-            if _is_corrupt(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    with connection:
-        # One transaction, taken at once: the second of two processes waits and finds the work done.
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
-            return
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise sqlite3.DatabaseError("the file is of another schema")
-        connection.execute(
-            "CREATE TABLE answers (key BLOB PRIMARY KEY, sum BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"
-        )
-        connection.execute(f"PRAGMA user_version = {SCHEMA}")
-
-
-def _is_corrupt(error: sqlite3.DatabaseError) -> bool:
-    """Whether a new file would help; it would not against a lock, a full disk or missing permissions."""
-    # The low byte is the primary result code. Errors of our own (another schema) have none.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in {
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FORMAT,
-        sqlite3.SQLITE_NOTADB,
-    }
+def _fill(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE answers (key BLOB PRIMARY KEY, sum BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"
+    )
 
 
 def _sum(answer: Any) -> bytes:

@@ -36,7 +36,7 @@ def test_every_topic_comes_once_with_a_command() -> None:
 
 def test_it_is_measured_in_runs_alone() -> None:
     manifest = ATTACKS.get("extract-repeat").manifest
-    assert (manifest.run_only, manifest.default, manifest.answers) == (True, False, True)
+    assert (manifest.run_only, manifest.default) == (True, False)
 
 
 @pytest.mark.parametrize(

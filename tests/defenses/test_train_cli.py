@@ -52,6 +52,7 @@ def answers(tmp_path):
 def run(monkeypatch, capsys):
     def running(*words):
         monkeypatch.setattr(sys, "argv", ["sentinel-train", *map(str, words)])
+        capsys.readouterr()  # what making the model said is not the command's
         with pytest.raises(SystemExit) as left:
             cli.main()
         shown = capsys.readouterr()
