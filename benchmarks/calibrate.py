@@ -6,10 +6,8 @@ each defense costs alone, and the calibrate part for the price, by conformal ris
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -18,35 +16,36 @@ from numpy.typing import NDArray
 from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
+from benchmarks.effects import as_text, effects, outcomes
 from benchmarks.fit import ASKED, BENIGN, Part, training_traffic
-from benchmarks.losses import cost_curve, looking, losses_by_price, request_looks, request_losses, shares_by_look
-from benchmarks.metrics import METRICS, Cell
+from benchmarks.losses import (
+    PRIOR_COST,
+    cost_curve,
+    looking,
+    losses_by_price,
+    request_looks,
+    request_losses,
+    shares_by_look,
+)
+from benchmarks.rates import shared_rates
 from benchmarks.readings import Report, Traffic
-from benchmarks.samples import Sample
 from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
-from defenses import DEFENSES
 from sentinel.errors import DataError
 from sentinel.models import ThreatModels
 from sentinel.vocabulary import Threat
-from strategist.calibration import Calibration, Option, Promise
-from strategist.conformal import monotonised, sessions_needed, smallest_alpha, strongest
+from strategist.calibration import Calibration, Option, Outcome, Promise
+from strategist.conformal import sessions_needed, smallest_alpha, strongest
 
 ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign-hard": 0.05}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
-PRICES = (0.0, *np.geomspace(0.03, 100.0, 43).round(6).tolist())
+PRICES = (0.0, *np.geomspace(0.03, 3_000.0, 61).round(6).tolist())
 """Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
-RATES = tuple(np.geomspace(0.1, 30.0, 21).round(6).tolist())
-"""Rates that are tried for each origin of threats. What cost the few sessions of a fit part nothing at any rate is not
-free: the price must still be able to switch it off."""
-ALONE = 0.75
-"""Share of what may be lost that the defenses of one origin may cost alone; both rarely strike the same session."""
 MOST = 60
 """Sessions of one attack at most; `MOST_SERIES` where one session is a series of questions."""
 MOST_SERIES = 30
 MORE = 2
 """How many times the data set's own number of hard queries and follow-ups is made besides."""
-Mixture = Mapping[Threat, Mapping[str, tuple[tuple[float, float], ...]]]
 FITTED = frozenset({"suspicion_filter"})
 """Defenses that read the fitted models. Attacks set no more than two numbers of these, but they are the very attacks
 that residuals are measured on: `UNCOUNTED` of what such a defense seems to stop is not counted on. Else a rule that
@@ -70,38 +69,6 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
-
-
-def as_text(name: str, parameters: Mapping[str, object]) -> str:
-    """A defense with its parameters as `OnlyPolicy` reads it."""
-    return " ".join([name, *(f"{key}={json.dumps(value)}" for key, value in parameters.items())])
-
-
-def residuals(staged: Staged, candidates: Sequence[tuple[str, Mapping[str, object]]]) -> list[float | None]:
-    """What each candidate leaves of an attack's success; None for one that is not for its threat.
-
-    What a defense does in sessions that it fails in is not known: it leaves all of the attack if it fails in all.
-    """
-    manifest = staged.traffic.attack.manifest
-    before = _success(staged, staged.samples(OnlyPolicy(), senses=False))
-    found: list[float | None] = []
-    for name, parameters in candidates:
-        if manifest.threat not in DEFENSES.get(name).manifest.threats or not before:
-            found.append(None)
-            continue
-        samples = staged.samples(OnlyPolicy(defenses=(as_text(name, parameters),)))
-        after = _success(staged, samples)
-        found.append(1.0 if after is None else min(1.0, max(0.0, after / before)))
-    return found
-
-
-def _success(staged: Staged, samples: Sequence[Sample]) -> float | None:
-    """Exposure of planted documents, or how far members are told from non-members beyond chance; None if unknown."""
-    cell = Cell([s for s in samples if s.error is None], {}, {})
-    if staged.traffic.attack.manifest.family is Family.POISONING:
-        return METRICS.get("exposure_rate")().compute(cell).value
-    value = METRICS.get("auc")().compute(cell).value
-    return None if value is None else 2.0 * value - 1.0
 
 
 def choose(
@@ -176,10 +143,9 @@ def calibrate(
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
     held += _more_benign(made, seed, "calibrate")
     measured = [*traffic, *_more_benign(made, seed, "fit")]
-    options, mixture, benign = measured_options(data, measured, model, models, seed, alphas, report)
+    found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report)
     report("setting rates", 0, 1)
-    rates = shared_rates(options, mixture, benign, alphas)
-    calibration = Calibration(options=options, mixture=mixture, price=None, rates=rates, models=models.hash)
+    calibration = found.model_copy(update={"rates": shared_rates(found, benign, attacked, alphas)})
     losses = _by_kind((staged for staged, _ in stage(data, held, model, models, seed, report)), calibration, PRICES)
     chosen, promises = choose(losses, alphas, strict=strict)
     return calibration.model_copy(
@@ -189,32 +155,6 @@ def calibrate(
             "fitted_on": made_from(data, seed),
         }
     )
-
-
-def shared_rates(
-    options: Sequence[Option], mixture: Mixture, benign: Sequence[Staged], alphas: Mapping[str, float]
-) -> dict[Literal["client", "corpus"], float]:
-    """The price for each origin of threats at which its defenses alone cost `ALONE` of what may be lost.
-
-    One price for both would be set by whichever hurts first, and leave the other idle. What matters is the proportion:
-    the price itself is chosen afterwards, on sessions that nothing here has seen.
-
-    Args:
-        options: With their costs.
-        mixture: Which attacks look how threatening.
-        benign: What the costs come from.
-        alphas: What each kind of traffic may lose.
-    """
-    rates: dict[Literal["client", "corpus"], float] = {}
-    for origin in ("client", "corpus"):
-        own = tuple(option for option in options if option.origin == origin)
-        if not own:
-            continue
-        tables = _by_kind(benign, Calibration(options=own, mixture=mixture), RATES)
-        lost = {kind: monotonised(table).mean(axis=0) for kind, table in tables.items()}
-        kept = [rate for at, rate in enumerate(RATES) if all(lost[kind][at] <= ALONE * alphas[kind] for kind in lost)]
-        rates[origin] = min(kept, default=RATES[-1])
-    return rates
 
 
 def _by_kind(
@@ -258,11 +198,14 @@ def measured_options(
     seed: int,
     alphas: Mapping[str, float],
     report: Report,
-) -> tuple[tuple[Option, ...], Mixture, list[Staged]]:
-    """Residual, cost and milliseconds of every candidate, which attacks look how threatening, and benign traffic."""
+) -> tuple[Calibration, list[Staged], list[Staged]]:
+    """What every candidate does and costs and which attacks look how threatening; benign traffic, and the attacks."""
     seen: dict[Threat, dict[str, list[float]]] = {}
     benign: list[Staged] = []
+    attacked: list[Staged] = []
     left: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
+    tolls: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
+    together: dict[Threat, dict[str, tuple[Outcome, ...]]] = {}
     looks: dict[str, list[Mapping[Threat, float]]] = {}
     lost: list[dict[str, list[float]]] = [{} for _ in CANDIDATES]
     spent: list[list[float]] = [[] for _ in CANDIDATES]
@@ -270,13 +213,19 @@ def measured_options(
         report(f"measuring on {staged.name}", number, len(traffic))
         threat = staged.traffic.attack.manifest.threat
         if threat is not None:
-            known = seen.setdefault(threat, {}).setdefault(staged.name, [])
-            known += [looking(p, (threat,)) for p in request_looks(staged)]
-            for i, share in enumerate(residuals(staged, CANDIDATES)):
-                if share is not None and CANDIDATES[i][0] in FITTED:
-                    share += UNCOUNTED * (1.0 - share)
+            attacked.append(staged)
+            seen.setdefault(threat, {})[staged.name] = [looking(p, (threat,)) for p in request_looks(staged)]
+            found = effects(staged, CANDIDATES)
+            counted = [1.0 - UNCOUNTED if name in FITTED else 1.0 for name, _ in CANDIDATES]
+            if groups := outcomes(found, counted):
+                together.setdefault(threat, {})[staged.name] = groups
+            for i, (share, toll, _) in enumerate(found):
+                if share is not None:
+                    share = 1.0 - counted[i] * (1.0 - share)
                 if share is not None:
                     left[i].setdefault(threat, {})[staged.name] = round(share, 6)
+                if toll is not None:
+                    tolls[i].setdefault(threat, {})[staged.name] = round(max(toll, PRIOR_COST), 6)
             continue
         benign.append(staged)
         looks.setdefault(staged.name, []).extend(request_looks(staged))
@@ -289,13 +238,16 @@ def measured_options(
             name=name,
             parameters=dict(parameters),
             residual=left[i],
+            toll=tolls[i],
             # By the threats that it was measured against: the policy reads the curve at the same place.
             cost=cost_curve({k: [looking(p, left[i]) for p in seen] for k, seen in looks.items()}, lost[i], alphas),
             milliseconds=round(float(np.median(spent[i])), 3) if spent[i] else 0.0,
         )
         for i, (name, parameters) in enumerate(CANDIDATES)
     )
-    return options, {threat: shares_by_look(by) for threat, by in seen.items()}, benign
+    mixture = {threat: shares_by_look(by) for threat, by in seen.items()}
+    known = Calibration(options=options, together=together, mixture=mixture, price=None, models=models.hash)
+    return known, benign, attacked
 
 
 def _more_benign(made: Dataset, seed: int, part: str) -> list[Traffic]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ LOOKS = 10
 """Levels of threat at which attacks are counted."""
 ALIKE = 0.5
 """Usual weight of a level that is spread evenly over the attacks."""
+Plans = tuple[tuple[tuple[str, str], ...], ...]
 UNKNOWN: float = AdaptivePolicy.model_fields["unknown"].default
 """P of a threat that was not evaluated, as the policy takes it."""
 
@@ -76,17 +77,23 @@ def losses_by_price(staged: Staged, calibration: Calibration, prices: Sequence[f
     A session whose plans do not change is served once.
     """
     table = np.zeros((len(staged.requests), len(prices)))
-    known: dict[tuple[int, tuple[object, ...]], float] = {}
-    for column, price in enumerate(prices):
+    known: dict[tuple[int, Plans], float] = {}
+    for column, (price, chosen) in enumerate(zip(prices, plans_by_price(staged, calibration, prices), strict=True)):
         policy = AdaptivePolicy(calibration=calibration, price=price)
-        for i, requests in enumerate(staged.requests):
-            plans = tuple(_plan(policy, staged, request) for request in requests)
+        for i, plans in enumerate(chosen):
             if not any(plans):
                 continue  # nothing is done: nothing is lost
             if (i, plans) not in known:
                 known[i, plans] = session_losses(staged, staged.samples(policy, [i]), [i])[0]
             table[i, column] = known[i, plans]
     return table
+
+
+def plans_by_price(staged: Staged, calibration: Calibration, prices: Sequence[float]) -> Iterator[list[Plans]]:
+    """For every price, what the policy would do with each session: for each of its requests names and parameters."""
+    for price in prices:
+        policy = AdaptivePolicy(calibration=calibration, price=price)
+        yield [tuple(_plan(policy, staged, request) for request in requests) for requests in staged.requests]
 
 
 def _plan(policy: AdaptivePolicy, staged: Staged, request: Request) -> tuple[tuple[str, str], ...]:

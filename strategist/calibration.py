@@ -24,6 +24,10 @@ MODELS = "models.json"
 """What `sentinel-bench calibrate` writes beside a calibration."""
 
 
+Origin = Literal["client", "corpus"]
+"""Where a threat comes from: who asks, or what was written."""
+
+
 def _check_points(points: tuple[tuple[float, float], ...], what: str) -> None:
     if not all(0.0 < p < 1.0 and 0.0 <= value <= 1.0 for p, value in points):
         raise ValueError(f"a {what} is a share in [0, 1] at a probability in (0, 1)")
@@ -42,6 +46,9 @@ class Option(BaseModel):
         cost: What it takes from benign users whose requests look so threatening: points (P, cost), both in [0, 1], P
             ascending, straight between them over log-odds of P and level beyond. P is the largest probability of the
             threats that it is for. A lost share counts in full for the strictest promise, for others in proportion.
+        toll: What it takes from those whom an attack through the corpus is aimed at, a share of their good passages in
+            [0, 1], by threat and attack, also of threats that it is not for: it is chosen for one attack and strikes
+            the victims of another.
         milliseconds: Its own time at the median, 15 candidates.
     """
 
@@ -50,15 +57,16 @@ class Option(BaseModel):
     name: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     residual: dict[Threat, dict[str, float]] = Field(default_factory=dict)
+    toll: dict[Threat, dict[str, float]] = Field(default_factory=dict)
     cost: tuple[tuple[float, float], ...] = ()
     milliseconds: float = Field(0.0, ge=0.0, allow_inf_nan=False)
 
-    @field_validator("residual")
+    @field_validator("residual", "toll")
     @classmethod
-    def _shares(cls, residual: dict[Threat, dict[str, float]]) -> dict[Threat, dict[str, float]]:
-        if not all(0.0 <= share <= 1.0 for by in residual.values() for share in by.values()):
-            raise ValueError("a residual is a share in [0, 1]")
-        return residual
+    def _shares(cls, shares: dict[Threat, dict[str, float]]) -> dict[Threat, dict[str, float]]:
+        if not all(0.0 <= share <= 1.0 for by in shares.values() for share in by.values()):
+            raise ValueError("a residual or toll is a share in [0, 1]")
+        return shares
 
     @field_validator("cost")
     @classmethod
@@ -67,7 +75,7 @@ class Option(BaseModel):
         return cost
 
     @property
-    def origin(self) -> Literal["client", "corpus"]:
+    def origin(self) -> Origin:
         """Where the threats come from that it was measured against."""
         return "client" if self.residual and BY_CLIENT.issuperset(self.residual) else "corpus"
 
@@ -79,6 +87,20 @@ class Option(BaseModel):
 
 BY_CLIENT = frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION, Threat.UNSAFE_COMPLETION})
 """Threats that come from who asks; the others come through the corpus, and trust in a client says nothing of them."""
+
+
+class Outcome(BaseModel):
+    """Sessions of one attack that every option fares alike with.
+
+    Attributes:
+        share: Of the attack's sessions, in [0, 1].
+        left: What an option, by its index, leaves of the attack's success in them, in [0, 1]; all of it unless given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(ge=0.0, le=1.0)
+    left: dict[int, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(default_factory=dict)
 
 
 class Promise(BaseModel):
@@ -103,6 +125,8 @@ class Calibration(BaseModel):
     Attributes:
         schema_version: Of the file.
         options: What may be chosen.
+        together: For each threat and attack its sessions in groups: what several options leave together is what the
+            best of them leaves, group by group. Where nothing is said, what the best of them leaves alone.
         mixture: For each threat, which of its attacks a request is that looks so threatening: by attack points (P,
             share of the attacks' requests there), P ascending, straight between them over log-odds of P and level
             beyond. Alike where nothing is said. A request that an echo gives away is no fluent text without one.
@@ -119,11 +143,10 @@ class Calibration(BaseModel):
 
     schema_version: Literal[1] = 1
     options: tuple[Option, ...] = ()
+    together: dict[Threat, dict[str, tuple[Outcome, ...]]] = Field(default_factory=dict)
     mixture: dict[Threat, dict[str, tuple[tuple[float, float], ...]]] = Field(default_factory=dict)
     price: float | None = Field(1.0, ge=0.0)
-    rates: dict[Literal["client", "corpus"], Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
-        default_factory=dict
-    )
+    rates: dict[Origin, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(default_factory=dict)
     promises: dict[str, Promise] = Field(default_factory=dict)
     models: str = ""
     fitted_on: str = ""
@@ -143,7 +166,29 @@ class Calibration(BaseModel):
         known = {(o.name, repr(sorted(o.parameters.items()))) for o in self.options}
         if len(known) != len(self.options):
             raise ValueError("an option stands there twice")
+        for threat, by in self.together.items():
+            for name, groups in by.items():
+                measured = {i for i, option in enumerate(self.options) if name in option.residual.get(threat, {})}
+                if any(not measured.issuperset(group.left) for group in groups):
+                    raise ValueError(f"what options leave together of {name} names one not measured against it")
         return self
+
+    def only(self, origin: Origin) -> Calibration:
+        """What is known of one origin's options, as if there were no others."""
+        kept = [i for i, option in enumerate(self.options) if option.origin == origin]
+        place = {old: new for new, old in enumerate(kept)}
+        together = {
+            threat: {
+                name: tuple(
+                    Outcome(share=g.share, left={place[i]: left for i, left in g.left.items() if i in place})
+                    for g in groups
+                )
+                for name, groups in by.items()
+            }
+            for threat, by in self.together.items()
+        }
+        options = tuple(self.options[i] for i in kept)
+        return self.model_copy(update={"options": options, "together": together})
 
     @property
     def hash(self) -> str:

@@ -20,7 +20,7 @@ from sentinel.manifest import Need
 from sentinel.profile import RiskProfile
 from sentinel.signals import SIGNALS
 from sentinel.vocabulary import Request, Threat
-from strategist.calibration import BY_CLIENT, Calibration, Option, shipped_calibration
+from strategist.calibration import BY_CLIENT, Calibration, Option, Outcome, shipped_calibration
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest
 
@@ -56,8 +56,9 @@ class Plans:
     def of(cls, calibration: Calibration) -> Plans:
         """Enumerate the plans.
 
-        Of several defenses against one attack the best counts, as if the others saw nothing that it does not see:
-        what two of them leave together is not known from what each leaves alone.
+        Of several defenses against one attack the best counts: group by group of its sessions where these are known
+        (`Calibration.together`), so that two that stop different ones add up; else as if the others saw nothing that
+        the best does not see.
 
         Raises:
             ConfigurationError: More than `MOST_PLANS` of them.
@@ -80,6 +81,9 @@ class Plans:
         for option, found in zip(calibration.options, holds.T, strict=True):
             shares = np.array([option.residual.get(threat, {}).get(name, 1.0) for threat, name in names])
             np.minimum(left, shares, out=left, where=found[:, None] > 0.0)
+        for column, (threat, name) in enumerate(names):
+            if sessions := calibration.together.get(threat, {}).get(name):
+                left[:, column] = _left_together(sessions, holds)
         times = np.array([o.milliseconds for o in calibration.options])
         against = np.array([[t in o.residual for t in attacks] for o in calibration.options], dtype=bool)
         return cls(chosen, holds, left, holds @ times, attacks, against)
@@ -109,6 +113,17 @@ class Plans:
         )
 
 
+def _left_together(groups: Sequence[Outcome], holds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each plan leaves of an attack, shape (plans,)."""
+    found = np.zeros(len(holds))
+    for group in groups:
+        left = np.ones(len(holds))
+        for option, share in group.left.items():
+            np.minimum(left, share, out=left, where=holds[:, option] > 0.0)
+        found += group.share * left
+    return found
+
+
 @lru_cache(maxsize=16)
 def _plans(calibration_json: str) -> Plans:
     return Plans.of(Calibration.loads(calibration_json)).useful()
@@ -122,8 +137,8 @@ class Objective:
         plans: What may be chosen.
         weights: What P of each attack and the cost of each option weigh, shape (plans, attacks + options).
         waiting: What the milliseconds weigh, shape (plans,).
-        curves: For each option the columns of the threats that it is for, whether these come from clients, and its cost
-            over log-odds of P.
+        curves: For each option the columns of the threats that it is for, whether its cost falls on requests that are
+            no attack alone, and this cost over log-odds of P.
         needs: What each option needs of `MEASURED`.
         mixture: For each threat its attacks' shares over log-odds of P; nothing where they weigh alike.
     """
@@ -141,13 +156,17 @@ class Objective:
         cls, calibration: Calibration, plans: Plans, price: float, severity: Mapping[Threat, float], latency: float
     ) -> Objective:
         """Put the parts together; see `AdaptivePolicy` for what they mean."""
-        severe = [severity.get(threat, 1.0) for threat, names in plans.attacks.items() for _ in names]
+        names = [(threat, name) for threat, known in plans.attacks.items() for name in known]
+        severe = [severity.get(threat, 1.0) for threat, _ in names]
+        taken = np.array([[o.toll.get(t, {}).get(name, 0.0) for t, name in names] for o in calibration.options])
+        # What two of them take together is at most the sum.
+        tolls = np.minimum(plans.holds @ taken.reshape(-1, len(names)), 1.0)
         curves = tuple(
-            (np.flatnonzero(against).tolist(), option.origin == "client", *_over_odds(option.cost))
+            (np.flatnonzero(against).tolist(), _spares_the_threatened(option), *_over_odds(option.cost))
             for option, against in zip(calibration.options, plans.against, strict=True)
         )
         prices = np.array([price * calibration.rates.get(option.origin, 1.0) for option in calibration.options])
-        weights = np.hstack([plans.residual * severe, plans.holds * prices])
+        weights = np.hstack([plans.residual * severe + tolls, plans.holds * prices])
         mixture = tuple(
             tuple(_over_odds(calibration.mixture.get(threat, {}).get(name, ())) for name in names)
             for threat, names in plans.attacks.items()
@@ -190,10 +209,9 @@ class Objective:
     def costs(self, risk: Sequence[float]) -> list[float]:
         """What each option is expected to take from a benign user with this request; without points, nothing."""
         found = []
-        for against, by_client, odds, costs in self.curves:
+        for against, spared, odds, costs in self.curves:
             worst = max([risk[threat] for threat in against], default=0.0)
-            # Whom a poisoned corpus serves is an honest user still.
-            honest = 1.0 - worst if by_client else 1.0
+            honest = 1.0 - worst if spared else 1.0
             found.append(honest * _between(_logit(min(max(worst, 1e-9), 1.0 - 1e-9)), odds, costs))
         return found
 
@@ -203,16 +221,17 @@ class AdaptivePolicy(Policy):
 
     It is the one with the least
 
-        sum over threats of P(threat) * severity * sum over its attacks of share(attack, P) * residual(attack, set)
-        + price * honest * cost(set, P) + latency * ms(set)
+        sum over attacks of P(attack) * (severity * residual(attack, set) + toll(attack, set))
+        + price * (1 - P) * cost(set, P) + latency * ms(set)
 
-    where the price has a rate for each origin of threats, clients and corpus. Residual, cost and milliseconds were
-    measured on the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest
-    that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). Benign users pay where the request
-    is theirs: honest is 1 - P for threats that come from clients, and 1 for those that come through the corpus, whose
-    victims ask for good passages as everybody does. What they pay depends on P too: hiding what a query copies costs
-    nothing on ordinary questions, and a pasted excerpt's own source on those that look like a probe. And so does which
-    attack it would be: what a defense does against loud attacks is worth nothing where only quiet ones look like this.
+    where P(attack) is P(threat) times the share that the attack has of requests that look so threatening, and the price
+    has a rate for each origin of threats, clients and corpus. Residual, toll, cost and milliseconds were measured on
+    the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest that keeps the
+    calibration's promises (conformal risk control, arXiv 2208.02814). What benign users pay depends on P: hiding what a
+    query copies costs nothing on ordinary questions, and a pasted excerpt's own source on those that look like a probe.
+    The victims of a poisoned corpus ask for good passages as everybody does: what a defense takes from them, the toll,
+    is part of the attack's harm. And what a defense does against loud attacks is worth nothing where only quiet ones
+    look like this.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
     An operator's trust in a client moves the odds of those threats that come from clients: the prior odds are
     multiplied by (1 - trust) / trust, so that 0.5 changes nothing.
@@ -269,6 +288,14 @@ class AdaptivePolicy(Policy):
         trust = min(max(request.trust, TRUST_BOUNDS[0]), TRUST_BOUNDS[1])
         odds = probability * (1.0 - trust)
         return odds / (odds + (1.0 - probability) * trust)
+
+
+def _spares_the_threatened(option: Option) -> bool:
+    """Whether its benign cost falls on requests alone that are no attack.
+
+    Attackers have nothing to lose, and what the victims of a poisoned corpus lose is the toll, if it was measured.
+    """
+    return option.origin == "client" or bool(option.toll)
 
 
 def _needs(option: Option) -> frozenset[Need]:

@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import calibrate as module
-from benchmarks.calibrate import ALPHAS, CANDIDATES, PRICES, RATES, as_text, calibrate, choose, residuals, shared_rates
+from benchmarks.calibrate import ALPHAS, PRICES, UNCOUNTED, calibrate, choose
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, load
-from benchmarks.losses import losses_by_price
+from benchmarks.losses import PRIOR_COST, losses_by_price
 from benchmarks.readings import Traffic
 from benchmarks.staged import Staged, stage
 from benchmarks.world import KnownEmbeddings, build_world
-from defenses import build
-from defenses.context.echo_filter import EchoFilter
 from sentinel.errors import DataError
 from sentinel.models import shipped_models
 from sentinel.vocabulary import Threat
@@ -45,39 +42,6 @@ def data(tmp_path: Path) -> Dataset:
 def staged(data: Dataset, traffic: Traffic) -> Staged:
     world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
     return Staged.of(traffic, world, 0, shipped_models())
-
-
-# What defenses leave
-
-
-def test_candidates_can_be_built_and_no_two_are_the_same() -> None:
-    for name, parameters in CANDIDATES:
-        build(name, parameters)
-    assert len({as_text(*candidate) for candidate in CANDIDATES}) == len(CANDIDATES)
-    assert as_text("hide_probed", {"run": 12, "share": 0.5}) == "hide_probed run=12 share=0.5"
-    assert as_text("echo_filter", {}) == "echo_filter"
-
-
-def test_residuals_are_shares_of_what_no_defense_leaves(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = staged(data, Traffic.of(data, "poisonedrag", 0))
-    candidates = [("echo_filter", {}), ("hide_probed", {}), ("gibberish_filter", {"share": 1.0})]
-    left = residuals(found, [c for c in candidates if c[0] != "gibberish_filter"])
-    assert left == [0.0, None]  # every planted text repeats its question; membership is another threat
-    monkeypatch.setattr(EchoFilter, "select", lambda *_: 1 / 0)
-    assert residuals(found, [("echo_filter", {})]) == [1.0]  # a defense that never works leaves the attack as it is
-
-
-@pytest.mark.parametrize("attack", ["mba", "poisonedrag", "poison-unprefixed"])
-def test_residuals_lie_between_0_and_1(attack: str, data: Dataset) -> None:
-    found = residuals(staged(data, Traffic.of(data, attack, 0)), CANDIDATES)
-    assert any(share is not None for share in found)
-    assert all(0.0 <= share <= 1.0 for share in found if share is not None)
-
-
-def test_an_attack_without_success_says_nothing(data: Dataset) -> None:
-    traffic = Traffic.of(data, "poisonedrag", 0)
-    unplanted = staged(data, replace(traffic, planted=()))
-    assert residuals(unplanted, [("echo_filter", {})]) == [None]
 
 
 # Which price
@@ -129,27 +93,6 @@ def test_a_kind_without_sessions_promises_nothing() -> None:
     assert choose(empty, ALPHAS, strict=True) == (None, {})
 
 
-# Rates
-
-
-def test_each_origin_gets_the_rate_at_which_it_keeps_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    client = Option(name="hide_probed", residual={Threat.MEMBERSHIP: {"mba": 0.0}})
-    corpus = Option(name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0}})
-    free_from = {"hide_probed": 1.0, "echo_filter": 0.05}  # below that rate every second session is lost
-
-    def losses(staged: Any, calibration: Calibration, prices: Sequence[float]) -> np.ndarray:
-        (option,) = calibration.options  # one origin at a time
-        return np.array([[0.0 if price >= free_from[option.name] else 0.5 for price in prices]] * 4)
-
-    monkeypatch.setattr(module, "losses_by_price", losses)
-    rates = shared_rates((client, corpus), {}, [SimpleNamespace(name="benign")], ALPHAS)  # type: ignore[list-item]
-    assert rates == {
-        "client": min(rate for rate in RATES if rate >= 1.0),
-        "corpus": min(rate for rate in RATES if rate >= 0.05),
-    }
-    assert shared_rates((corpus,), {}, [SimpleNamespace(name="benign")], ALPHAS).keys() == {"corpus"}  # type: ignore[list-item]
-
-
 # A whole calibration
 
 
@@ -188,6 +131,12 @@ def test_an_artefact_depends_on_nothing_under_test(quick: None) -> None:
     assert [(o.name, dict(o.parameters)) for o in found.options] == [(n, p) for n, p in FEW]
     assert found.options[0].residual.keys() == {Threat.MEMBERSHIP}
     assert found.options[1].residual[Threat.POISONING]["poisonedrag"] == 0.0
+    assert found.options[1].toll[Threat.POISONING]["poisonedrag"] >= PRIOR_COST
+    assert not found.options[0].toll
+    groups = found.together[Threat.POISONING]["poisonedrag"]
+    assert sum(group.share for group in groups) == pytest.approx(1.0, abs=1e-5)
+    assert all(group.left[1] == 0.0 for group in groups)
+    assert all(group.left[2] == UNCOUNTED for group in groups if 2 in group.left)
     assert Calibration.loads(found.dumps()) == found
     with pytest.raises(DataError, match="--alpha"):
         choose({"benign": np.zeros((found.promises["benign"].sessions, 2))}, ALPHAS, strict=True)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from defenses import DEFENSES, build
 from sentinel import DataError, Threat
 from sentinel.models import shipped_models
-from strategist.calibration import SHIPPED, Calibration, Option, Promise, shipped_calibration
+from strategist.calibration import SHIPPED, Calibration, Option, Outcome, Promise, shipped_calibration
 from tests.strategist.calibrations import calibrations
 
 HIDE = Option(
@@ -75,6 +75,25 @@ def test_attacks_are_gathered_over_all_options() -> None:
     assert found == {Threat.MEMBERSHIP: ("mba", "direct"), Threat.POISONING: ("poisonedrag", "hotflip")}
 
 
+def test_one_origin_keeps_what_its_options_do_together() -> None:
+    more = Option(name="suspicion_filter", residual={Threat.POISONING: {"poisonedrag": 0.5}})
+    groups = (Outcome(share=0.5, left={1: 0.2, 2: 0.3}), Outcome(share=0.5))
+    known = KNOWN.model_copy(
+        update={"options": (*KNOWN.options, more), "together": {Threat.POISONING: {"poisonedrag": groups}}}
+    )
+    corpus = known.only("corpus")
+    assert [option.name for option in corpus.options] == ["echo_filter", "suspicion_filter"]
+    assert corpus.together[Threat.POISONING]["poisonedrag"] == (
+        Outcome(share=0.5, left={0: 0.2, 1: 0.3}),
+        Outcome(share=0.5),
+    )
+    client = known.only("client")
+    assert [option.name for option in client.options] == ["hide_probed"]
+    assert all(not group.left for group in client.together[Threat.POISONING]["poisonedrag"])
+    assert Calibration.loads(client.dumps()) == client
+    assert Calibration.loads(corpus.dumps()) == corpus
+
+
 def _changed(path: str, value: object) -> str:
     """The file with one value replaced, or added."""
     content = json.loads(KNOWN.dumps())
@@ -99,6 +118,11 @@ def _changed(path: str, value: object) -> str:
         ("options.0.cost", [[0.5, 0.1], [0.4, 0.2]], "cost"),
         ("options.0.cost", [[0.0, 0.1]], "cost"),
         ("options.0.cost", [[0.5, 1.5]], "cost"),
+        ("options.0.toll", {"poisoning": {"hotflip": -0.1}}, "toll"),
+        ("together", {"poisoning": {"hotflip": [{"share": 1.0, "left": {"1": 0.5}}]}}, "not measured against it"),
+        ("together", {"poisoning": {"poisonedrag": [{"share": 1.0, "left": {"2": 0.5}}]}}, "not measured against it"),
+        ("together", {"poisoning": {"hotflip": [{"share": 1.5}]}}, "share"),
+        ("together", {"poisoning": {"hotflip": [{"share": 1.0, "left": {"0": 1.5}}]}}, "left"),
         ("options.0.milliseconds", -1.0, "milliseconds"),
         ("options.0.milliseconds", float("inf"), "milliseconds"),
         ("options.0.residual", {"membership": {"mba": float("nan")}}, "residual"),

@@ -15,7 +15,7 @@ from defenses import DEFENSES
 from sentinel import SIGNALS, ConfigurationError, Request, RiskProfile, Threat
 from sentinel.manifest import Need
 from strategist import DefendedRetriever, DefensePlan, build_policy
-from strategist.calibration import Calibration, Option
+from strategist.calibration import Calibration, Option, Outcome
 from strategist.policies import adaptive
 from strategist.policies.adaptive import BY_CLIENT, AdaptivePolicy, Plans
 from tests.strategist.calibrations import calibrations
@@ -67,7 +67,8 @@ def expected_cost(policy, option, request, profile):
     corpus = {Threat.POISONING, Threat.INJECTION, Threat.JAMMING}
     origin = "corpus" if corpus & set(option.residual) or not option.residual else "client"
     rate = policy.calibration.rates.get(origin, 1.0)
-    honest = 1.0 - p if origin == "client" else 1.0
+    # What victims of a poisoned corpus lose is the toll, where it was measured.
+    honest = 1.0 - p if origin == "client" or option.toll else 1.0
     return rate * honest * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
 
 
@@ -82,15 +83,25 @@ def mixed(curves, names, p):
     return [share / sum(found) for share in found] if sum(found) else [1.0 / len(names)] * len(names)
 
 
+def left_of(calibration, subset, threat, name):
+    """What a set of options leaves of an attack's success."""
+    known = calibration.together.get(threat, {}).get(name)
+    if known:
+        indices = [calibration.options.index(option) for option in subset]
+        return sum(group.share * min([group.left.get(i, 1.0) for i in indices], default=1.0) for group in known)
+    return min([o.residual.get(threat, {}).get(name, 1.0) for o in subset], default=1.0)
+
+
 def worth(policy, subset, request, profile):
-    """Harm left and milliseconds of one set of options, without what they cost benign users."""
+    """Harm done and milliseconds of one set of options, without what they cost benign users."""
     total = policy.latency * sum(option.milliseconds for option in subset)
     for threat, names in policy.calibration.attacks().items():
-        left = [min([o.residual.get(threat, {}).get(name, 1.0) for o in subset], default=1.0) for name in names]
+        left = [left_of(policy.calibration, subset, threat, name) for name in names]
+        tolls = [min(1.0, sum(o.toll.get(threat, {}).get(name, 0.0) for o in subset)) for name in names]
         weight = policy.severity.get(threat, 1.0)
         p = believed(policy, threat, request, profile)
         shares = mixed(policy.calibration.mixture.get(threat, {}), names, p)
-        total += p * weight * sum(a * b for a, b in zip(shares, left, strict=True))
+        total += p * sum(a * (weight * b + c) for a, b, c in zip(shares, left, tolls, strict=True))
     return total
 
 
@@ -221,6 +232,36 @@ def test_which_attack_it_would_be_follows_how_threatening_it_looks():
     assert chosen(0.9) == ("echo_filter",)
     # Half way on the log-odds both are as likely: 0.25 of harm each, for 0.025.
     assert chosen(0.5) == ("echo_filter", "suspicion_filter")
+
+
+def test_defenses_that_stop_different_sessions_add_up():
+    one = Option(name="gibberish_filter", residual={Threat.POISONING: {"hotflip": 0.5}})
+    two = Option(name="suspicion_filter", residual={Threat.POISONING: {"hotflip": 0.6}})
+    groups = (
+        Outcome(share=0.3, left={0: 0.0}),
+        Outcome(share=0.2, left={0: 0.0, 1: 0.2}),
+        Outcome(share=0.3, left={1: 0.2}),
+        Outcome(share=0.2),
+    )
+    together = {Threat.POISONING: {"hotflip": groups}}
+    plans = Plans.of(Calibration(options=(one, two), together=together))
+    left = dict(zip(plans.chosen, plans.residual[:, 0].tolist(), strict=True))
+    assert left == pytest.approx({(): 1.0, (0,): 0.5, (1,): 0.3 + 0.2 * 0.2 + 0.3 * 0.2 + 0.2, (0, 1): 0.3 * 0.2 + 0.2})
+
+
+def test_what_a_defense_takes_from_victims_is_weighed_against_what_it_stops():
+    strict = Option(
+        name="gibberish_filter",
+        residual={Threat.POISONING: {"hotflip": 0.9}},
+        toll={Threat.POISONING: {"hotflip": 0.0, "poisonedrag": 0.15}},
+    )
+    echo = Option(name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0}})
+    policy = AdaptivePolicy(calibration=Calibration(options=(strict, echo)), latency=0.0)
+    # Alike, 0.1 of a half is stopped and 0.15 of a half is taken; where hotflip is likelier it is worth it.
+    assert chosen(policy, suspected(poisoning=0.9)).names == ("echo_filter",)
+    mixture = {Threat.POISONING: {"hotflip": ((0.5, 0.7),), "poisonedrag": ((0.5, 0.3),)}}
+    likelier = AdaptivePolicy(calibration=Calibration(options=(strict, echo), mixture=mixture), latency=0.0)
+    assert chosen(likelier, suspected(poisoning=0.9)).names == ("gibberish_filter", "echo_filter")
 
 
 def test_too_many_plans_are_refused():
