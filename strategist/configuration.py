@@ -10,12 +10,10 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     SecretStr,
@@ -23,12 +21,14 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.vocabulary import MAX_K
 from strategist import _yaml
 from strategist._runtime import Attach, Sink
+from strategist._section import AnchoredPath, ModelName, Section, at, folder_of
+from strategist.answer_configuration import AnswerSpec
 from strategist.callers import CallerDefaults
 from strategist.engine import FailureMode
 from strategist.policies import POLICIES, Policy, build_policy
@@ -41,21 +41,7 @@ _TAGS = ("jsonl", "logging", "otel")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def _anchored(path: Path, info: ValidationInfo) -> Path:
-    """What a file says of paths counts from the file's own folder."""
-    folder = (info.context or {}).get("folder")
-    path = path.expanduser()
-    return path if folder is None else folder / path
-
-
-AnchoredPath = Annotated[Path, AfterValidator(_anchored)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PolicySpec(_Section):
+class PolicySpec(Section):
     """Which policy plans, and its parameters. In YAML a bare name will do.
 
     Attributes:
@@ -76,15 +62,15 @@ class PolicySpec(_Section):
         try:
             fields = POLICIES.get(self.name).model_fields
         except ConfigurationError as error:
-            raise _at("name", error) from None
+            raise at(("name",), error) from None
         for key in self.parameters:
             if key not in fields or key == "calibration":
                 kind = f"parameter of policy {self.name}"
-                raise _at(f"parameters.{key}", unknown_name(kind, key, fields.keys() - {"calibration"}))
+                raise at(("parameters", key), unknown_name(kind, key, fields.keys() - {"calibration"}))
         try:
             self.build()
         except ConfigurationError as error:
-            raise _at("parameters", error) from None
+            raise at(("parameters",), error) from None
         return self
 
     def build(self) -> Policy:
@@ -92,7 +78,7 @@ class PolicySpec(_Section):
         return build_policy(self.name, self.parameters)
 
 
-class JsonlSpec(_Section):
+class JsonlSpec(Section):
     """A `JsonlSink`; see there for what each field means."""
 
     kind: Literal["jsonl"]
@@ -110,7 +96,7 @@ class JsonlSpec(_Section):
         return JsonlSink(**self.model_dump(exclude={"kind"}))
 
 
-class LoggingSpec(_Section):
+class LoggingSpec(Section):
     """A `LoggingSink`; see there for what each field means."""
 
     kind: Literal["logging"]
@@ -124,7 +110,7 @@ class LoggingSpec(_Section):
         return LoggingSink(self.logger, text=self.text)
 
 
-class OtelSpec(_Section):
+class OtelSpec(Section):
     """An `OpenTelemetrySink` on the global providers."""
 
     kind: Literal["otel"]
@@ -139,7 +125,7 @@ class OtelSpec(_Section):
 SinkSpec = Annotated[JsonlSpec | LoggingSpec | OtelSpec, Field(discriminator="kind")]
 
 
-class SentinelConfig(_Section):
+class SentinelConfig(Section):
     """The whole runtime's configuration. Immutable; `docs/configuration.md` describes each key.
 
     Attributes:
@@ -161,6 +147,7 @@ class SentinelConfig(_Section):
         resilience: Time limits, circuit breakers, bulkhead.
         allow: File with what an operator found to be false alarms.
         callers: What holds for callers that do not say who they are, and for tenants.
+        answer: What `DefendedRAG` takes beside its retriever. A retriever alone has no use for it.
 
     Raises:
         ConfigurationError: A key is unknown, a value impossible.
@@ -176,7 +163,7 @@ class SentinelConfig(_Section):
     models: AnchoredPath | None = None
     calibration: AnchoredPath | None = None
     prevalence: float | None = Field(None, gt=0.0, lt=1.0)
-    embeddings: str | None = Field(None, min_length=1)
+    embeddings: ModelName | None = None
     exact: bool | None = None
     state: SecretStr | None = Field(None, min_length=1)
     hash_key: SecretStr | None = Field(None, min_length=1)
@@ -184,12 +171,11 @@ class SentinelConfig(_Section):
     resilience: Resilience | None = None
     allow: AnchoredPath | None = None
     callers: CallerDefaults = Field(default_factory=CallerDefaults)
+    answer: AnswerSpec | None = None
 
     @model_validator(mode="wrap")
     @classmethod
-    def _in_our_words(
-        cls, data: Any, handler: ModelWrapValidatorHandler[SentinelConfig], info: ValidationInfo
-    ) -> SentinelConfig:
+    def _in_our_words(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         try:
             return handler(data)
         except ValidationError as error:
@@ -200,17 +186,13 @@ class SentinelConfig(_Section):
 
     @model_validator(mode="after")
     def _anchor(self, info: ValidationInfo) -> SentinelConfig:
-        # `sqlite:///name` and `./model` hold paths inside a text.
-        folder = (info.context or {}).get("folder")
+        folder = folder_of(info)  # `sqlite:///name` holds a path inside a text
         if folder is None:
             return self
         url = "" if self.state is None else self.state.get_secret_value()
         file = url.removeprefix("sqlite:///")
         if file != url and file and not file.startswith(("/", ":")):
             object.__setattr__(self, "state", SecretStr(f"sqlite:///{folder / file}"))
-        spec = self.embeddings
-        if spec is not None and spec != "local" and (spec.startswith(".") or (folder / spec).is_dir()):
-            object.__setattr__(self, "embeddings", str(folder / spec))
         return self
 
     @classmethod
@@ -254,7 +236,8 @@ class SentinelConfig(_Section):
         made: dict[str, Any] = {
             name: value
             for name in type(self).model_fields.keys() & parts
-            if name not in {"policy", "embeddings", "state", "sinks"} and (value := getattr(self, name)) is not None
+            if name not in {"policy", "embeddings", "state", "sinks", "answer"}
+            and (value := getattr(self, name)) is not None
         }
         made["policy"] = self.policy.build()
         if self.embeddings is not None:
@@ -268,11 +251,6 @@ class SentinelConfig(_Section):
         if both:
             raise ConfigurationError(f"{both[0]} is given in Python and in the configuration")
         return {**made, **given, "sinks": (*(spec.build() for spec in self.sinks), *sinks)}
-
-
-def _at(place: str, error: ConfigurationError) -> PydanticCustomError:
-    """The error for a value further in than pydantic knows of."""
-    return PydanticCustomError("said", "{said}", {"said": str(error), "place": place})
 
 
 def _interpolated(value: Any, at: _yaml.Key, lines: dict[_yaml.Key, int], where: str) -> Any:
@@ -300,9 +278,7 @@ def _interpolated(value: Any, at: _yaml.Key, lines: dict[_yaml.Key, int], where:
 def _explained(error: ErrorDetails, where: str, lines: dict[_yaml.Key, int]) -> ConfigurationError:
     """One of pydantic's errors in one line of ours: where, what, and the nearest name."""
     key = _plain(error["loc"])
-    extra = error.get("ctx", {}).get("place")
-    if extra and (deeper := (*key, *extra.split("."))) in lines:
-        key = deeper
+    key += error.get("ctx", {}).get("place", ())
     while key and key not in lines and lines:
         key = key[:-1]
     prefix = f"{where}:{lines[key]}: " if key in lines else f"{where}: " if where else ""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Self, cast
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForChainRun,
@@ -17,26 +16,37 @@ from langchain_core.callbacks import (
 )
 from langchain_core.documents import Document
 from langchain_core.runnables import AddableDict, RunnableConfig, RunnableSerializable
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from defenses import AnswerDefense, AttentiveGenerator, Defense, GenerationDefense, Generator, PromptDefense, build
-from sentinel.errors import ConfigurationError, DataError, unknown_name
-from sentinel.manifest import Need
+from defenses import Generator
+from sentinel.errors import DataError, unknown_name
+from strategist._face import RELOADING, Face
 from strategist._runtime import Runtime, Sink
+from strategist.answer_configuration import AnswerSpec
 from strategist.answer_setup import AnswerSetup, NoContext
 from strategist.answering import Answering
 from strategist.callers import Caller, split_caller
+from strategist.configuration import SentinelConfig
 from strategist.decision import Decision
 from strategist.pieces import apieces, pieces
-from strategist.rag_prompt import RagTemplate, template_of
+from strategist.rag_prompt import RagTemplate
 from strategist.resilience import FailureMode
 from strategist.retriever import EVENT, DefendedRetriever
 
 RagInput = str | dict[str, Any]
 RagOutput = dict[str, Any]
+_PYTHON = ("generator", "prompt_defenses", "generation", "answer_defenses", "template")
+"""Options that a Python program may give beside a configuration; they stay through a reload."""
 
 
-class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
+class _Halves(NamedTuple):
+    """What a request reads of its chain, once; a reload puts others in their place."""
+
+    retriever: DefendedRetriever
+    setup: AnswerSetup
+
+
+class DefendedRAG(Face, RunnableSerializable[RagInput, RagOutput]):
     """Answers questions from documents: defended retrieval, prompt defenses, a generator, answer defenses.
 
         rag = DefendedRAG(retriever=store, generator=model, prompt_defenses=["spotlight"])
@@ -46,6 +56,8 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
     give: `{"input", "context", "answer"}`, and the `decision_id` beside them. `stream` gives dicts that add up to it;
     the answer in them comes as far as no answer defense can change it any more. A defense that can only check a whole
     answer makes the stream wait for it.
+
+    `from_config` builds it and its retriever from one `sentinel.yaml`, and `reload` puts another in force.
 
     What is configured here is always in force; prompt, generation and answer defenses that a request's plan names come
     on top (of generation defenses there is one, and the configured one goes first). In a shadow, also for clients
@@ -78,10 +90,12 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
         sinks: Called with every decision, besides the retriever's.
 
     Raises:
-        ConfigurationError: Something is unknown, impossible or of another kind.
+        ConfigurationError: Something is unknown, impossible or of another kind, or voids what `dp_answer` promises.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    framework: ClassVar[type[BaseModel]] = RunnableSerializable
+    called: ClassVar[Mapping[str, str]] = {"generator": "_named"}
 
     retriever: Any
     generator: Any
@@ -94,77 +108,116 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
     no_context: NoContext = "ask"
     sinks: Sequence[Sink] = ()
 
-    _setup: AnswerSetup = PrivateAttr()
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_our_words(cls, options: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "options"
-            if first["type"] == "extra_forbidden":
-                raise unknown_name("option", name, cls.model_fields) from None
-            if first["type"] == "missing":
-                raise ConfigurationError(f"{name} is missing") from None
-            raise ConfigurationError(f"{name} = {first['input']!r:.80}: {first['msg']}") from None
+    _halves: _Halves = PrivateAttr()
+    _named: str | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Build what requests share; nothing here changes afterwards."""
+        """Build what requests share. Nothing here changes afterwards; `reload` puts others in its place."""
         mode = {} if self.on_error is None else {"on_error": self.on_error}
         given = self.retriever
         retriever = given if isinstance(given, DefendedRetriever) else DefendedRetriever.wrap(given, **mode)
-        generator = _generator(self.generator)
-        self.__dict__.update(retriever=retriever, generator=generator)
-        chosen = [self.generation] if self.generation is not None else []
-        prompts = _defenses("prompt_defenses", self.prompt_defenses, PromptDefense)
-        generation = next(iter(_defenses("generation", chosen, GenerationDefense)), None)
-        answers = _defenses("answer_defenses", self.answer_defenses, AnswerDefense)
-        attentive = isinstance(generator, AttentiveGenerator)
-        if generation is not None and Need.ATTENTION in generation.manifest.needs and not attentive:
-            raise ConfigurationError(
-                f"generation: {generation.manifest.name} needs a generator whose attention can be read, a "
-                f"transformers model in this process; {generator.name} is none"
-            )
-        template = template_of(self.template)
-        configured = [d for d in (*prompts, generation, *answers) if d is not None]
-        settings = {
-            "defenses": [(d.manifest.name, d.model_dump()) for d in configured],
-            "generator": [generator.name, getattr(generator, "fingerprint", None)],
-            "template": repr(template.write("{question}", ["{document}"])),
-            "not_found": template.not_found,
-            "max_tokens": self.max_tokens,
-            "on_error": self.on_error,
-            "no_context": self.no_context,
+        self.__dict__.update(retriever=retriever, generator=_generator(self.generator))
+        self._given = {
+            name: found for name in _PYTHON if name in self.model_fields_set and (found := getattr(self, name))
         }
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
-        self._setup = AnswerSetup(
-            generator,
-            template,
-            prompts,
-            generation,
-            answers,
-            self.max_tokens,
-            self.on_error or retriever.on_error,
-            self.no_context,
-            digest,
-        )
+        policy = retriever._runtime.engine.policy
+        self._halves = _Halves(retriever, AnswerSetup.of(self, retriever.on_error, policy))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in type(self).model_fields and name not in RunnableSerializable.model_fields:
-            raise ConfigurationError(f"{name} cannot be set on a chain in use; make another one")
-        super().__setattr__(name, value)
+    @classmethod
+    def from_config(
+        cls, retriever: Any, config: SentinelConfig | Path | str, generator: Any = None, **given: Any
+    ) -> DefendedRAG:
+        """Build both halves as a configuration says.
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A chain with some options changed; what stays the same is shared."""
-        if not update:
-            return super().model_copy(deep=deep)
-        return type(self)(**{**{name: self.__dict__[name] for name in type(self).model_fields}, **update})
+        Args:
+            retriever: What to wrap; see `DefendedRetriever.from_config`. A `DefendedRetriever` stays as it is: another
+                one around the same base takes its place here, and shares with it what outlives its `reload`.
+            config: The configuration, or the path of a `sentinel.yaml`.
+            generator: What answers, instead of what the configuration names.
+            given: What only Python can give: defenses or a template that are objects, and what
+                `DefendedRetriever.from_config` takes. Sinks come on top of the configuration's; anything else that
+                both give is refused.
+
+        Raises:
+            ConfigurationError: The configuration is wrong, or says what `given` says too, or nobody names a generator.
+            DataError: A file that it names cannot be read.
+        """
+        known = (cls.own_fields() | DefendedRetriever.own_fields()) - {"retriever", "base"}
+        for name in given:
+            if name not in known:
+                raise unknown_name("option", name, known)
+        own = {name: given.pop(name) for name in (*_PYTHON, "max_tokens", "no_context") if name in given}
+        if generator is not None:
+            own["generator"] = generator
+        config = SentinelConfig.of(config)
+        with RELOADING:  # what a retriever shares must not be reloaded meanwhile
+            return cls._built(retriever, config, own, given, own)
+
+    @classmethod
+    def _built(
+        cls,
+        retriever: Any,
+        config: SentinelConfig,
+        given: dict[str, Any],
+        below: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> DefendedRAG:
+        """Build both halves.
+
+        Args:
+            retriever: What to wrap, or whose base to wrap again.
+            config: The configuration.
+            given: What Python gave of the answer's half; it stays through reloads.
+            below: What Python gives of the retriever's half besides.
+            options: What the answer's half is built with beside its configuration.
+        """
+        answer = config.answer or AnswerSpec()
+        made = answer.options(options)
+        made["generator"] = _generator(made["generator"])
+        if isinstance(retriever, DefendedRetriever):
+            half = retriever.renewed(config, below)
+        else:
+            half = DefendedRetriever.from_config(retriever, config, **below)
+        chain = cls(retriever=half, **made)
+        if "generator" in given:
+            given = {**given, "generator": chain.generator}
+        chain._given = given
+        chain._named = None if "generator" in given else answer.generator
+        return chain
+
+    def reload(self, config: SentinelConfig | Path | str) -> None:
+        """Put another configuration in force, both halves at once.
+
+        A request that has begun ends under the configuration that it began with, retrieval and answer. What the program
+        gave in Python stays, the generator too; one that the configuration names is kept while its name is the same.
+        For the retriever's part see `DefendedRetriever.reload`; one that was given in Python stays as it is, and
+        another takes its place. If anything is wrong with the new one, the old stays in force.
+
+        Raises:
+            ConfigurationError: As `from_config`.
+            DataError: As `from_config`.
+        """
+        config = SentinelConfig.of(config)
+        with RELOADING:
+            options = dict(self._given)
+            if self._named is not None and config.answer is not None and config.answer.generator == self._named:
+                options["generator"] = self.generator
+            fresh = self._built(self.retriever, config, self._given, {}, options)
+            self.__dict__.update({name: fresh.__dict__[name] for name in self.own_fields() - {"sinks"}})
+            self._named = fresh._named
+            self._halves = fresh._halves  # requests read this and nothing else, once
+
+    @property
+    def config_hash(self) -> str:
+        """16 hexadecimal digits of the answer's half in force, as every decision's `answer` carries them.
+
+        The other half's are `retriever.config_hash`.
+        """
+        return self._halves.setup.config
 
     def health(self) -> dict[str, Any]:
         """How the parts of both halves stand; see `DefendedRetriever.health`."""
-        return cast(DefendedRetriever, self.retriever).health()
+        return self._halves.retriever.health()
 
     def invoke(self, input: RagInput, config: RunnableConfig | None = None, **kwargs: Any) -> RagOutput:
         """Answer one question. Who asks is read from the run's configurable, as `DefendedRetriever` does.
@@ -252,18 +305,18 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
         *,
         streamed: bool,
     ) -> Iterator[AddableDict]:
-        question = _question(input)
+        question, halves = _question(input), self._halves  # once: a reload must not come between two looks at it
         yield AddableDict(input=question)
         taken: list[tuple[Runtime, Decision]] = []
-        documents = self.retriever.invoke(question, _asked_by(caller, config), take=lambda *both: taken.append(both))
+        documents = halves.retriever.invoke(question, _asked_by(caller, config), take=lambda *both: taken.append(both))
         runtime, decision = taken[0]
-        course = self._course(runtime, decision, documents, streamed)
+        course = _course(halves.setup, runtime, decision, documents, streamed)
         try:
             yield AddableDict(context=documents)
             for text in pieces(course.run(), runtime.engine.guard):
                 yield AddableDict(answer=text)
         finally:
-            if run_manager.handlers and self._told(decision):
+            if run_manager.handlers and _told(halves.setup, decision):
                 dispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
             runtime.tell(decision, self.sinks)
         yield AddableDict(decision_id=decision.id)
@@ -277,13 +330,13 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
         *,
         streamed: bool,
     ) -> AsyncIterator[AddableDict]:
-        question = _question(input)
+        question, halves = _question(input), self._halves
         yield AddableDict(input=question)
         taken: list[tuple[Runtime, Decision]] = []
         asked = _asked_by(caller, config)
-        documents = await self.retriever.ainvoke(question, asked, take=lambda *both: taken.append(both))
+        documents = await halves.retriever.ainvoke(question, asked, take=lambda *both: taken.append(both))
         runtime, decision = taken[0]
-        course = self._course(runtime, decision, documents, streamed)
+        course = _course(halves.setup, runtime, decision, documents, streamed)
         answer = apieces(course.run(), runtime.engine.guard)
         try:
             yield AddableDict(context=documents)
@@ -291,20 +344,24 @@ class DefendedRAG(RunnableSerializable[RagInput, RagOutput]):
                 yield AddableDict(answer=text)
         finally:
             await answer.aclose()
-            if run_manager.handlers and self._told(decision):
+            if run_manager.handlers and _told(halves.setup, decision):
                 await adispatch_custom_event(EVENT, decision.record(), config={"callbacks": run_manager.get_child()})
             if runtime.sinks or self.sinks:  # they may wait for a disk
                 await asyncio.to_thread(runtime.tell, decision, self.sinks)
         yield AddableDict(decision_id=decision.id)
 
-    def _course(self, runtime: Runtime, decision: Decision, documents: Sequence[Document], streamed: bool) -> Answering:
-        engine = runtime.engine
-        texts = [document.page_content for document in documents]
-        return Answering(self._setup, engine.guard, engine.resources_of(decision), decision, texts, streamed)
 
-    def _told(self, decision: Decision) -> bool:
-        """Whether there is an event: as with the retriever there is none for a plain chain."""
-        return decision.mode != "passive" or self._setup.defends
+def _course(
+    setup: AnswerSetup, runtime: Runtime, decision: Decision, documents: Sequence[Document], streamed: bool
+) -> Answering:
+    engine = runtime.engine
+    texts = [document.page_content for document in documents]
+    return Answering(setup, engine.guard, engine.resources_of(decision), decision, texts, streamed)
+
+
+def _told(setup: AnswerSetup, decision: Decision) -> bool:
+    """Whether there is an event: as with the retriever there is none for a plain chain."""
+    return decision.mode != "passive" or setup.defends
 
 
 def _question(input: Any) -> str:
@@ -321,38 +378,8 @@ def _asked_by(caller: Caller, config: RunnableConfig) -> RunnableConfig:
     return {**config, "configurable": {**(config.get("configurable") or {}), **caller._asdict()}}
 
 
-def _plain(value: object) -> Any:
-    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
-
-
 def _generator(spec: Any) -> Generator:
     from strategist.generators import load_generator
 
     generator: Generator = load_generator(spec)
     return generator
-
-
-def _defenses(option: str, given: Any, kind: Any) -> tuple[Any, ...]:
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise ConfigurationError(f"{option} must be a list of defenses or their names")
-    made = []
-    for one in given:
-        defense: Any = one
-        if isinstance(one, str):
-            defense = build(one)
-        elif (
-            isinstance(one, tuple | list) and len(one) == 2 and isinstance(one[0], str) and isinstance(one[1], Mapping)
-        ):
-            defense = build(one[0], one[1])
-        if not isinstance(defense, kind):
-            what = (
-                f"{defense.manifest.name} works at the stage {defense.manifest.stage.value}"
-                if isinstance(defense, Defense)
-                else f"{type(one).__name__} is no defense, name, or pair of name and parameters"
-            )
-            raise ConfigurationError(f"{option}: {what}")
-        made.append(defense)
-    names = [defense.manifest.name for defense in made]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigurationError(f"{option} names {twice[0]} twice")
-    return tuple(made)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -23,26 +22,17 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
-from pydantic import (
-    ConfigDict,
-    Field,
-    InstanceOf,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    SecretStr,
-    SkipValidation,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, SecretStr, SkipValidation
 
 from defenses import Resources
 from defenses.ledger import MemoryLedger
 from sentinel.corpus import CorpusProfile
-from sentinel.errors import ConfigurationError, UncalibratedWarning, unknown_name
+from sentinel.errors import ConfigurationError, UncalibratedWarning
 from sentinel.history import HistoryStore, MemoryHistory
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K
+from strategist._face import RELOADING, Face
 from strategist._runtime import Attach, Runtime, Sink, config_hash
 from strategist.allow_list import AllowList
 from strategist.calibration import models_of
@@ -57,15 +47,15 @@ from strategist.sources import source_for
 from strategist.state.trust import MemoryTrust, TrustStore
 
 EVENT = "sentinel_decision"
-_OURS = ("strategist.retriever", "strategist.rag", "strategist.configuration", "pydantic.", "langchain_core.")
+_OURS = ("strategist.retriever", "strategist.rag", "strategist.configuration", "strategist._face")
+_LIBRARIES = ("pydantic.", "langchain_core.")
 _PYTHON = ("embeddings", "profile", "models", "calibration", "allow", "state", "resources", "history", "clock", "sinks")
 """Options that a Python program may give beside a configuration; they stay through a reload."""
 Take = Callable[[Runtime, Decision], None]
 """Takes over a decision that is not complete yet: whoever took it tells the sinks and sends the event."""
-_reloading = Lock()
 
 
-class DefendedRetriever(BaseRetriever):
+class DefendedRetriever(Face, BaseRetriever):
     """A retriever around another one, or around a vector store, that senses, plans and defends each request.
 
     A request found benign leaves as the base would have served it. Who asks is read from the run's configurable:
@@ -106,6 +96,8 @@ class DefendedRetriever(BaseRetriever):
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    framework: ClassVar[type[BaseModel]] = BaseRetriever
+    called: ClassVar[Mapping[str, str]] = {"state": "_address"}
 
     base: Any
     k: int | None = Field(None, ge=1, le=MAX_K, strict=True)
@@ -132,7 +124,6 @@ class DefendedRetriever(BaseRetriever):
     allow: InstanceOf[AllowList] | Path | None = None
 
     _runtime: Runtime = PrivateAttr()
-    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
     _address: str | None = PrivateAttr(default=None)
     _own_trust: TrustStore = PrivateAttr(default_factory=MemoryTrust)
 
@@ -144,18 +135,6 @@ class DefendedRetriever(BaseRetriever):
             ConfigurationError: An option is unknown or impossible.
         """
         return cls(base=base, **options)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _in_our_words(cls, options: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else "options"
-            if first["type"] == "extra_forbidden":
-                raise unknown_name("option", name, [f for f in cls.model_fields if f != "base"]) from None
-            raise ConfigurationError(f"{name} = {first['input']!r:.80}: {first['msg']}") from None
 
     def model_post_init(self, context: Any, /) -> None:
         """Build what requests share. Nothing here changes afterwards; `reload` puts another runtime in its place."""
@@ -225,17 +204,6 @@ class DefendedRetriever(BaseRetriever):
         resources = replace(self.resources, ledger=state.ledger)
         self.__dict__.update(state=state, history=state.history, resources=resources)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in type(self).model_fields and name not in BaseRetriever.model_fields:
-            raise ConfigurationError(f"{name} cannot be set on a retriever in use; reload() changes its configuration")
-        super().__setattr__(name, value)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A retriever with some options changed; what stays the same is shared."""
-        if not update:
-            return super().model_copy(deep=deep)
-        return type(self)(**{**{name: self.__dict__[name] for name in type(self).model_fields}, **update})
-
     def health(self) -> dict[str, Any]:
         """How the parts stand, as plain JSON values, counted since the configuration came into force.
 
@@ -259,7 +227,8 @@ class DefendedRetriever(BaseRetriever):
 
         Args:
             base: A LangChain vector store, retriever, or runnable from text to documents.
-            config: The configuration, or the path of a `sentinel.yaml`.
+            config: The configuration, or the path of a `sentinel.yaml`. Its `answer` is checked and not used: the same
+                file may serve `DefendedRAG`.
             given: What only Python can give (`resources`, `clock`, an `Embeddings` object, ...). Sinks come on top of
                 the configuration's; anything else that both give is refused.
 
@@ -282,24 +251,46 @@ class DefendedRetriever(BaseRetriever):
             ConfigurationError: As `from_config`.
             DataError: As `from_config`.
         """
-        with _reloading:
-            options = SentinelConfig.of(config).options(self._given)
-            address = options.get("state")
-            if address is not None and address == self._address:
-                options["state"] = self.state
-            elif address is None and self.state is None:
-                options |= {"history": self.history, "resources": self.resources}
-            fresh = type(self)(base=self.base, **options)
-            runtime = fresh._runtime
-            if self.state is None and fresh.state is None and runtime.engine.trust is not None:
-                runtime = replace(runtime, engine=replace(runtime.engine, trust=self._own_trust))
-            if self.shadow and fresh.shadow:
-                resources = replace(fresh.resources, ledger=self._runtime.engine.resources.ledger)
-                runtime = replace(runtime, engine=replace(runtime.engine, resources=resources))
-            self._address = address if isinstance(address, str) else None
-            changed = set(type(self).model_fields) - set(BaseRetriever.model_fields)
-            self.__dict__.update({name: fresh.__dict__[name] for name in changed})
-            self._runtime = runtime  # requests read this and nothing else, once
+        with RELOADING:
+            fresh = self.renewed(config)
+            self._address, self._own_trust = fresh._address, fresh._own_trust
+            self.__dict__.update({name: fresh.__dict__[name] for name in self.own_fields()})
+            self._runtime = fresh._runtime  # requests read this and nothing else, once
+
+    def renewed(self, config: SentinelConfig | Path | str, given: Mapping[str, Any] | None = None) -> Self:
+        """Another retriever around the same base under another configuration; this one stays as it is.
+
+        What outlives a `reload` is shared by both: what the program gave in Python, and ledger, history and trust
+        while the configuration's `state` is the same.
+
+        Args:
+            config: The configuration, or the path of a `sentinel.yaml`.
+            given: More that only Python can give. Sinks come on top.
+
+        Raises:
+            ConfigurationError: As `from_config`.
+            DataError: As `from_config`.
+        """
+        python = {**self._given, **(given or {})}
+        python["sinks"] = (*self._given.get("sinks", ()), *(given or {}).get("sinks", ()))
+        options = SentinelConfig.of(config).options(python)
+        address = options.get("state")
+        if address is not None and address == self._address:
+            options["state"] = self.state
+        elif address is None and self.state is None:
+            options = {"history": self.history, "resources": self.resources, **options}
+        framework = {name: getattr(self, name) for name in BaseRetriever.model_fields if name in self.model_fields_set}
+        fresh = type(self)(base=self.base, **options, **framework)
+        fresh._given = python
+        fresh._address = address if isinstance(address, str) else None
+        engine = fresh._runtime.engine
+        if self.state is None and fresh.state is None:
+            fresh._own_trust = self._own_trust
+            engine = engine if engine.trust is None else replace(engine, trust=self._own_trust)
+        if self.shadow and fresh.shadow:
+            engine = replace(engine, resources=replace(fresh.resources, ledger=self._runtime.engine.resources.ledger))
+        fresh._runtime = replace(fresh._runtime, engine=engine)
+        return fresh
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Serve one query. See the class for what the run's configurable may say.
@@ -378,7 +369,7 @@ def _outside() -> int:
     """How many frames `warnings.warn` has to go up from the caller of this to stand in the user's own code."""
     level = 1
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith((*_OURS, *_LIBRARIES)):
         frame = frame.f_back
         level += 1
     return level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from strategist.decision import Decision
+from strategist.sinks._answers import line
 
 NAME = "sentinel_strategist.decisions"
 
@@ -12,11 +13,12 @@ NAME = "sentinel_strategist.decisions"
 class LoggingSink:
     """One log entry for each decision: a line for people, and the whole record for machines.
 
-    The entry's level says what became of the request: ERROR if nothing could be served because a part failed,
-    WARNING if a part failed and the request went on, INFO if a defense was planned or documents are missing, DEBUG if
-    it left as the base would have served it. The record stands in the entry's attribute `decision`
-    (`extra`), beside `decision_id`, `decision_policy`, `decision_config` and `decision_mode`, so that a JSON
-    formatter puts them out as they are.
+    The entry's level says what became of the request: ERROR if nothing could be served because a part failed, no
+    answer among it where one was asked for, WARNING if a part failed and the request went on, INFO if a defense was
+    planned or configured or documents are missing, DEBUG if it left as the base would have served it. The record
+    stands in the entry's attribute `decision` (`extra`), beside `decision_id`, `decision_policy`, `decision_config`,
+    `decision_mode` and `decision_answer` (what became of the answer, None without one), so that a JSON formatter puts
+    them out as they are. The line names the generator, how it was asked, and the answer defenses that did something.
 
     Args:
         logger: Where to; by default `sentinel_strategist.decisions`.
@@ -38,10 +40,11 @@ class LoggingSink:
             "decision_policy": decision.policy,
             "decision_config": decision.config_hash,
             "decision_mode": decision.mode,
+            "decision_answer": None if decision.answer is None else decision.answer.outcome,
         }
         self.logger.log(
             level,
-            "%s %s/%s: served %d of %d fetched, hidden %d, missing %d, failed %s, %.1f ms",
+            "%s %s/%s: served %d of %d fetched, hidden %d, missing %d, failed %s, %.1f ms%s",
             decision.id,
             decision.policy,
             decision.mode,
@@ -51,6 +54,7 @@ class LoggingSink:
             decision.missing,
             ", ".join(decision.errors) or "nothing",
             decision.milliseconds.get("total", float("nan")),
+            line(decision),
             extra=extra,
         )
 
@@ -59,5 +63,6 @@ def level_of(decision: Decision) -> int:
     """The level that a decision is logged at."""
     if decision.outcome == "failed":
         closed = not decision.served and any(made.endswith("; closed") for made in decision.errors.values())
+        closed |= decision.answer is not None and decision.answer.outcome in ("refused", "failed")
         return logging.ERROR if closed else logging.WARNING
     return logging.INFO if decision.outcome == "defended" or decision.missing else logging.DEBUG

@@ -9,6 +9,7 @@ import importlib.util
 from typing import Any
 
 from strategist.decision import Decision
+from strategist.sinks._answers import STAGES, interference
 
 NAME = "sentinel_strategist"
 
@@ -20,9 +21,13 @@ class OpenTelemetrySink:
     - `sentinel.documents.hidden`, counter, by defense;
     - `sentinel.documents.missing`, counter, by policy;
     - `sentinel.failures`, counter, by component and by what the failure mode made of it;
-    - `sentinel.duration`, histogram in milliseconds, by stage (`total` is all of it).
+    - `sentinel.duration`, histogram in milliseconds, by stage (`total` is all of it);
+    - `sentinel.answers`, counter, by generator and by what became of them (see `AnswerPart.outcome`);
+    - `sentinel.answers.calls`, counter of prompts that a generator was given, by generator;
+    - `sentinel.answers.checked`, counter of the times that a defense changed or stopped an answer, by defense.
 
-    The span is a child of the one that is current where the retriever was called.
+    The span is a child of the one that is current where the retriever or chain was called. Where an answer was asked
+    for, its attributes that begin with `sentinel.answer.` say how, and what was done about it.
 
     Args:
         tracer_provider: OpenTelemetry's `TracerProvider`; None for the global one.
@@ -45,6 +50,9 @@ class OpenTelemetrySink:
         self._missing = meter.create_counter("sentinel.documents.missing", "{document}", "documents short of k")
         self._failures = meter.create_counter("sentinel.failures", "{failure}", "parts that failed")
         self._duration = meter.create_histogram("sentinel.duration", "ms", "time by stage")
+        self._answers = meter.create_counter("sentinel.answers", "{answer}", "answers")
+        self._calls = meter.create_counter("sentinel.answers.calls", "{prompt}", "prompts that a generator was given")
+        self._checked = meter.create_counter("sentinel.answers.checked", "{answer}", "answers changed or stopped")
 
     def __call__(self, decision: Decision) -> None:
         """Record one decision."""
@@ -69,6 +77,13 @@ class OpenTelemetrySink:
             self._failures.add(1, {"component": component, "became": made.rpartition("; ")[2]})
         for stage, spent in decision.milliseconds.items():
             self._duration.record(spent, {**policy, "stage": stage})
+        if (part := decision.answer) is not None:
+            generator = {"generator": part.generator}
+            self._answers.add(1, {**generator, "mode": decision.mode, "outcome": part.outcome})
+            self._calls.add(part.calls, generator)
+            for did, defenses in interference(decision)._asdict().items():
+                for defense in defenses:
+                    self._checked.add(1, {"defense": defense, "did": did})
 
 
 def attributes(decision: Decision) -> dict[str, Any]:
@@ -89,4 +104,31 @@ def attributes(decision: Decision) -> dict[str, Any]:
     }
     for threat, probability in decision.profile.probabilities.items():
         values[f"sentinel.probability.{threat.value}"] = probability
-    return values
+    return values | _of_answer(decision)
+
+
+def _of_answer(decision: Decision) -> dict[str, Any]:
+    part = decision.answer
+    if part is None:
+        return {}
+    done = interference(decision)
+    values: dict[str, Any] = {
+        "outcome": part.outcome,
+        "generator": part.generator,
+        "config": part.config,
+        "streamed": part.streamed,
+        "prompt": list(part.prompt),
+        "calls": part.calls,
+        "dropped": len(part.dropped),
+        "checks": [found.defense for found in part.findings],
+        "changed": list(done.changed),
+        "stopped": list(done.stopped),
+    }
+    if part.generation is not None:
+        values["generation"] = part.generation
+    if part.spent is not None:
+        values["epsilon"], values["delta"] = part.spent
+    for stage in STAGES:
+        if stage in decision.milliseconds:
+            values[f"{stage}_ms"] = decision.milliseconds[stage]
+    return {f"sentinel.answer.{name}": value for name, value in values.items()}

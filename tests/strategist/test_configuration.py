@@ -17,9 +17,11 @@ from sentinel import ConfigurationError, CorpusProfile, DataError, SentinelError
 from sentinel.models import shipped_models
 from strategist import DefendedRetriever, FailureMode
 from strategist._yaml import read
+from strategist.answer_configuration import AnswerSpec, DefenseSpec
 from strategist.callers import CallerDefaults, TenantDefaults
 from strategist.configuration import JsonlSpec, PolicySpec, SentinelConfig, SinkSpec
 from strategist.decision import text_hash
+from strategist.rag_prompt import RagTemplate
 from strategist.resilience import Resilience
 from strategist.sinks import JsonlSink, LoggingSink, OpenTelemetrySink, read_decisions
 from strategist.state import State, memory_state
@@ -148,6 +150,7 @@ WRONG = [
     ("sample: 1.01", "1: sample = 1.01: "),
     ("sample: -0.1", "1: sample = -0.1: "),
     ("sample: .nan", "1: sample = nan: "),
+    ("embeddings: ''", "1: embeddings = '': "),
     ("prevalence: 1", "1: prevalence = 1: "),
     ("k: 0", "1: k = 0: "),
     ("k: five", "1: k = 'five': "),
@@ -352,6 +355,16 @@ def test_a_retriever_in_use_is_not_changed_in_part():
     made.tags = ["mine"]
 
 
+def test_a_copy_can_be_reloaded_as_what_it_was_copied_from(everything):
+    made = wrapped(everything)
+    copy = made.model_copy(update={"k": 1, "clock": lambda: 7.0})
+    copy.reload(everything)
+    assert (copy.k, copy.clock()) == (3, 7.0)
+    assert copy.state is made.state, "its url is the same"
+    assert copy.config_hash == made.config_hash
+    made.state.close()
+
+
 def test_bad_files_are_data_errors(write):
     write("{}", "models.json")
     with pytest.raises(DataError, match=r"models\.json"):
@@ -392,7 +405,9 @@ def keys(model, prefix=""):
     for name in model.model_fields:
         yield f"{prefix}{name}"
         nested = {"policy": (PolicySpec, "."), "resilience": (Resilience, "."), "callers": (CallerDefaults, ".")}
-        nested["tenants"] = (TenantDefaults, ".NAME.")
+        nested |= {"tenants": (TenantDefaults, ".NAME."), "answer": (AnswerSpec, "."), "template": (RagTemplate, ".")}
+        nested |= dict.fromkeys(("prompt_defenses", "answer_defenses"), (DefenseSpec, "[]."))
+        nested["generation"] = (DefenseSpec, ".")
         if name in nested:
             inner, joint = nested[name]
             yield from keys(inner, f"{prefix}{name}{joint}")

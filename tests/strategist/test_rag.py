@@ -263,7 +263,7 @@ def test_configurations_that_cannot_be(options, said):
 def test_what_is_missing_and_what_is_set_later():
     with pytest.raises(ConfigurationError, match="generator is missing"):
         DefendedRAG(retriever=Ranked(docs=[]))
-    with pytest.raises(ConfigurationError, match="make another one"):
+    with pytest.raises(ConfigurationError, match="DefendedRAG in use; reload"):
         rag().max_tokens = 3
     changed = rag().model_copy(update={"answer_defenses": [AsAWhole()]})
     assert changed.answer_defenses == [AsAWhole()]

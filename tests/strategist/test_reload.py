@@ -186,6 +186,30 @@ def test_what_python_gave_stays():
         made.reload(config(1, models="m.json"))
 
 
+def test_trust_stays_where_it_was_before_a_state_came_and_went():
+    made = DefendedRetriever.from_config(Ranked(docs=DOCUMENTS), config(1))
+    made.reload(config(2, state="memory:"))
+    made.reload(config(3))
+    trust = made._runtime.engine.trust
+    for number in (5, 6):
+        made.reload(config(number))
+        assert made._runtime.engine.trust is trust
+
+
+def test_another_under_a_configuration_leaves_the_first_as_it_is():
+    decisions = []
+    made = DefendedRetriever.from_config(Ranked(docs=DOCUMENTS), config(3))
+    made.tags = ["mine"]
+    before, runtime = made.config_hash, made._runtime
+    other = made.renewed(config(2), {"sinks": [decisions.append]})
+    assert (len(made.invoke(QUERY)), len(other.invoke(QUERY))) == (3, 2)
+    assert made._runtime is runtime
+    assert [d.config_hash for d in decisions] == [other.config_hash] != [before]
+    assert other.history is made.history
+    assert other._runtime.engine.trust is made._runtime.engine.trust
+    assert other.tags == ["mine"]
+
+
 def test_a_state_that_python_opened_stays(tmp_path):
     for state in ("memory:", f"sqlite:///{tmp_path}/s.db"):
         made = DefendedRetriever.wrap(Ranked(docs=DOCUMENTS), state=state)

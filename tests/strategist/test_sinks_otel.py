@@ -13,9 +13,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sentinel import Request, RiskProfile, Threat
-from strategist import Decision, DefendedRetriever, Outcome
+from strategist import AnswerPart, Decision, DefendedRetriever, Finding, Outcome
 from strategist.decision import text_hash
 from strategist.sinks import OpenTelemetrySink
+from tests.strategist.rag_world import Redact, Scripted, rag
 from tests.strategist.world import QUERY, Ranked, plan, planted, policy
 
 CALLER = {"configurable": {"client_id": "client-77", "tenant": "tenant-12"}}
@@ -117,6 +118,56 @@ def test_a_real_request_and_no_text_nor_hash_of_it(telemetry):
     secrets = [*(word for word in QUERY.split() if len(word) > 5), "client-77", "tenant-12", "o'clock"]
     secrets += [text_hash(text) for text in (QUERY, "client-77", "tenant-12")]
     assert not any(secret in said for secret in secrets)
+
+
+def test_an_answer_s_half_of_span_and_metrics(telemetry):
+    sink, spans, points, _ = telemetry
+    findings = [Finding("g", ("cut",), changed=True), Finding("h"), Finding("i", stopped=True)]
+    part = AnswerPart("model", "hash", "changed", True, ("f", "s"), "dp", 6, {3: "x"}, (2.0, 1e-5), findings, "Amanda.")
+    sink(decision(answer=part, milliseconds={"total": 9.0, "prompt": 0.5, "generate": 7.25, "check": 1.0}))
+    sink(decision(answer=AnswerPart("model", outcome="failed"), errors={"generator": "ValueError; raised"}))
+    first, second = spans.get_finished_spans()
+    answered = {k: v for k, v in first.attributes.items() if k.startswith("sentinel.answer")}
+    assert answered == {
+        "sentinel.answer.outcome": "changed",
+        "sentinel.answer.generator": "model",
+        "sentinel.answer.config": "hash",
+        "sentinel.answer.streamed": True,
+        "sentinel.answer.prompt": ("f", "s"),
+        "sentinel.answer.generation": "dp",
+        "sentinel.answer.calls": 6,
+        "sentinel.answer.dropped": 1,
+        "sentinel.answer.epsilon": 2.0,
+        "sentinel.answer.delta": 1e-5,
+        "sentinel.answer.checks": ("g", "h", "i"),
+        "sentinel.answer.changed": ("g",),
+        "sentinel.answer.stopped": ("i",),
+        "sentinel.answer.prompt_ms": 0.5,
+        "sentinel.answer.generate_ms": 7.25,
+        "sentinel.answer.check_ms": 1.0,
+    }
+    assert second.attributes["sentinel.answer.outcome"] == "failed"
+    assert not second.status.is_ok
+    model, enforced = ("generator", "model"), ("mode", "enforced")
+    found = {key: value for key, value in points().items() if key[0].startswith("sentinel.answer") and value}
+    assert found == {
+        ("sentinel.answers", model, enforced, ("outcome", "changed")): 1,
+        ("sentinel.answers", model, enforced, ("outcome", "failed")): 1,
+        ("sentinel.answers.calls", model): 6,
+        ("sentinel.answers.checked", ("defense", "g"), ("did", "changed")): 1,
+        ("sentinel.answers.checked", ("defense", "i"), ("did", "stopped")): 1,
+    }
+
+
+def test_a_real_answer_and_no_text_nor_hash_of_it(telemetry):
+    sink, spans, points, _ = telemetry
+    text = "The secret fjord."
+    rag(Scripted(text), answer_defenses=[Redact()], sinks=[sink]).invoke(QUERY, CALLER)
+    (span,) = spans.get_finished_spans()
+    assert span.attributes["sentinel.answer.changed"] == ("redact",)
+    said = span.to_json() + repr(points())
+    hashes = [text_hash(one) for one in (QUERY, text, "The * fjord.")]
+    assert not any(secret in said for secret in ("fjord", "secret", "harbour", "granite", "words", *hashes))
 
 
 def test_the_global_providers_by_default():
