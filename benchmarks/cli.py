@@ -39,6 +39,13 @@ class Fitted(StrEnum):
     same = "same"
 
 
+class Measured(StrEnum):
+    """Parts of the page of defenses."""
+
+    documents = "documents"
+    answer = "answer"
+
+
 @app.command()
 def run(
     data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
@@ -69,7 +76,8 @@ def run(
     k: Annotated[int, typer.Option(help="documents served")] = 5,
     seed: Annotated[int, typer.Option(help="of sessions, splits and randomised defenses")] = 0,
     fail_on: Annotated[
-        list[str] | None, typer.Option(help="gate, e.g. 'rules/mba/auc > 0.6'; exit code 1 if it holds; repeatable")
+        list[str] | None,
+        typer.Option(help="gate, e.g. 'rules/mba/auc > 0.6' or '.../auc/answer > 0.6'; exit code 1 if it holds"),
     ] = None,
     out_folder: Annotated[Path | None, typer.Option("--out", help="run folder; default: runs/<data>-<hash>")] = None,
 ) -> None:
@@ -161,19 +169,34 @@ def validate(
 def defenses(
     data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
     out_file: Annotated[Path | None, typer.Option("--out", help="Markdown file; default: print")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="sessions of each traffic; interrogation at most 40")] = 200,
-    seed: Annotated[int, typer.Option(help="of sessions, planting and randomised defenses")] = 0,
+    limit: Annotated[
+        int, typer.Option(min=1, help="sessions of each traffic, interrogation at most 40; questions for answers")
+    ] = 200,
+    stage: Annotated[
+        Measured | None,
+        typer.Option(
+            help="only this part of the page: documents (defenses of queries and documents), or answer (defenses of "
+            "answers, checked without a model); default: both"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of sessions, planting, randomised defenses and made answers")] = 0,
     title: Annotated[str | None, typer.Option(help="what to call the data set on the page")] = None,
 ) -> None:
-    """Measure each defense alone, switched on for every request, and write one table."""
-    from benchmarks.defenses_table import defenses_command
+    """Measure each defense alone, switched on for every request, and write one page."""
+    from benchmarks.answer_checks import Checks
+    from benchmarks.answer_checks_page import render
+    from benchmarks.defenses_table import Part, defenses_command
 
+    measured: list[Checks] = []
+    part: Part | None = stage.value if stage else None
     with Progress(err) as progress:
-        page = defenses_command(data, out_file, limit, seed, title, report=progress)
+        page = defenses_command(data, out_file, limit, seed, title, report=progress, part=part, show=measured.append)
     if out_file is None:
         print(page)
-    else:
-        out.print(f"[dim]written to[/] {escape(str(out_file))}")
+        return
+    for checks in measured:
+        render(checks, out)
+    out.print(f"[dim]written to[/] {escape(str(out_file))}")
 
 
 @app.command()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from langchain_core.embeddings import Embeddings
 
-from benchmarks import alone
+from benchmarks import alone, answer_checks_page
 from benchmarks.alone import BENIGN, Figures, Subject, attacks_on, manifests
+from benchmarks.answer_checks import Checks, check_answers
 from benchmarks.data import Dataset, load
 from benchmarks.statistics import Estimate
 from defenses import DEFENSES
@@ -32,6 +34,8 @@ COMBINED: dict[str, Subject] = {
 VARIANTS: tuple[Subject, ...] = (("dp_retrieval epsilon=0.3",), ("dp_retrieval epsilon=0.1",))
 """Other parameters that are needed to judge a defense: the privacy of a threshold is a frontier, not a point."""
 MEASURED = (Stage.QUERY, Stage.RETRIEVAL, Stage.CONTEXT)
+Part = Literal["documents", "answer"]
+"""A part of the page: defenses of queries and documents, or of answers."""
 _LOWER = ("exposure_rate", "auc")
 _SHOWN = {"exposure_rate": "exposure", "recall_vs_clean@5": "recall", "auc": "auc"}
 
@@ -96,18 +100,22 @@ def defenses_command(
     model: Embeddings | None = None,
     report: Callable[[str, int, int], None] = lambda *_: None,
     only: Sequence[Subject] | None = None,
+    part: Part | None = None,
+    show: Callable[[Checks], None] = lambda _: None,
 ) -> str:
-    """Measure every defense and write the table.
+    """Measure every defense and write the page.
 
     Args:
         data: `bundled`, or a folder.
         out: The file to write; None writes none.
-        limit: At most this many sessions of each traffic; None for all.
-        seed: Of sessions, planting and randomised defenses.
+        limit: At most this many sessions of each traffic, and as many questions whose answers are made; None for all.
+        seed: Of sessions, planting, randomised defenses and made answers.
         title: What to call the data set; None for its folder's name.
         model: Embeddings; None for the packaged ones.
         report: Told of progress.
-        only: What to measure; None for everything.
+        only: What to measure of the defenses of queries and documents; None for everything.
+        part: The part of the page that is wanted; None for both.
+        show: Given the figures of answer defenses.
 
     Returns:
         The page, in Markdown.
@@ -118,12 +126,22 @@ def defenses_command(
     if out is not None and not out.resolve().parent.is_dir():
         raise ConfigurationError(f"{out}: no such folder to write into")
     dataset = load(data)
-    chosen = subjects() if only is None else list(only)
-    figures = alone.measure(dataset, load_embeddings(model), chosen, limit, seed, report)
+    embeddings = load_embeddings(model)
     parts = ["sentinel-bench", "defenses", "--data", dataset.name, "--seed", str(seed)]
     parts += ["--limit", str(limit)] if limit is not None else []
+    parts += ["--stage", part] if part is not None else []
     parts += ["--title", title] if title else []
-    page = render(figures, dataset, shlex.join(parts), title)
+    command = shlex.join(parts)
+    pages: list[str] = []
+    if part != "answer":
+        chosen = subjects() if only is None else list(only)
+        figures = alone.measure(dataset, embeddings, chosen, limit, seed, report)
+        pages.append(render(figures, dataset, command, title))
+    if part != "documents":
+        checks = check_answers(dataset, embeddings, limit, seed, report)
+        show(checks)
+        pages.append(answer_checks_page.section(checks, dataset, title, None if pages else command))
+    page = "\n".join(pages)
     if out is not None:
         out.write_text(page, encoding="utf-8")
     return page

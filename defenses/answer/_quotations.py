@@ -12,15 +12,19 @@ LEAST = 5
 HOLD = LEAST * REACH
 """How many words further on a word can still become part of a quotation, or of a cut."""
 
+PLACES = 4
+"""Places of a pair of words that are known in one document: enough for prose, and little for what only repeats."""
+
 Place = tuple[int, int]
 """A document, and a word of it, both by position."""
 
 
 class Quotable:
-    """What can be quoted: where pairs of neighbouring words first stand in each document.
+    """What can be quoted: where pairs of neighbouring words stand in each document.
 
-    A pair is known by its first place in a document alone. A phrase that comes again quotes its first place, and
-    work stays linear whatever a document repeats.
+    A pair is known by its first `PLACES` places in a document, so that work stays linear whatever a document repeats.
+    One place would not do: "of the" stands everywhere, and where words are put in between no other pair of the
+    quotation is near enough to go around it.
 
     Args:
         documents: The texts.
@@ -39,7 +43,7 @@ class Quotable:
                     if not (word and found[before]):
                         continue
                     places = self._pairs.setdefault((found[before], word), [])
-                    if not places or places[-1][0][0] != document:
+                    if len(places) < PLACES or places[-PLACES][0][0] != document:
                         places.append(((document, before), (document, at)))
         self.vocabulary = frozenset(vocabulary) - {""}
 

@@ -20,15 +20,19 @@ REACH = 3
 MARGIN = 8
 """Characters after a piece that can still change where it ends."""
 _GLUED = 16
-"""Letters from which a word may be several, written together."""
+"""Letters from which a word may be several, written together, with letters between them that nobody knows."""
+_PAIR = 4
+"""Letters from which a word may be two known ones, written together."""
 _LONGEST = 24
+_UNKNOWN, _SINGLE, _KNOWN = 3, 2, 1
+"""What a letter that belongs to no known word costs, a known word of one letter, and a longer one."""
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _PIECE = re.compile(
     r"(?P<cut>\[…\])"
     r"|(?P<spelled>(?:[^\W_] ){1,31}[^\W_](?![^\W_]))"  # w o r d
     rf"|[{_UNSPACED}]"
-    rf"|(?:(?!\[…\])[^\s{_UNSPACED}]){{1,64}}"
+    rf"|(?:(?!\[…\])[^\s{_UNSPACED}]){{1,512}}"
 )
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
@@ -72,23 +76,69 @@ def _words(piece: str, start: int, end: int, vocabulary: frozenset[str]) -> list
     found = _WORD.findall(piece.lower() if plain else normalise(piece))
     if len(found) >= 3 and all(len(word) == 1 for word in found):
         return _apart("".join(found), start, end, vocabulary, least=8)
-    if any(len(word) >= _GLUED for word in found):
-        return [part for word in found for part in _apart(word, start, end, vocabulary, least=_GLUED)]
-    return [Word(word, start, end) for word in found]
+    if not vocabulary or all(len(word) < _PAIR or word in vocabulary for word in found):
+        return [Word(word, start, end) for word in found]
+    # Where one word is many, so are its neighbours, which a sign or a number cut short.
+    glued = any(len(word) >= _GLUED for word in found)
+    least = 2 if glued else _PAIR
+    return [part for word in found for part in _apart(word, start, end, vocabulary, least=least, whole=not glued)]
 
 
-def _apart(word: str, start: int, end: int, vocabulary: frozenset[str], *, least: int) -> list[Word]:
-    """A word, or the known words that it is made of: from the left, the longest that fits."""
+def _apart(
+    word: str, start: int, end: int, vocabulary: frozenset[str], *, least: int, whole: bool = False
+) -> list[Word]:
+    """A word, or the known words that it is made of; with `whole` only if it is made of a few of them and nothing else.
+
+    A word that nobody knows can be cut into letters and syllables that stand somewhere. To read one word as many would
+    part a quotation that it was put into.
+    """
     if len(word) < least or not vocabulary or word in vocabulary:
         return [Word(word, start, end)] if word else []
-    parts: list[Word] = []
-    at = 0
-    while at < len(word):
-        length = next((n for n in range(min(_LONGEST, len(word) - at), 1, -1) if word[at : at + n] in vocabulary), 0)
-        if length:
-            parts.append(Word(word[at : at + length], start, end))
-        at += length or 1
-    return parts if len(parts) > 1 else [Word(word, start, end)]
+    parts, covered = _parts(word, vocabulary)
+    few = max(2, len(word) // 3)
+    if len(parts) < 2 or (whole and not (covered and len(parts) <= few and sum(len(p) == 1 for p in parts) < 2)):
+        return [Word(word, start, end)]
+    return [Word(part, start, end) for part in parts]
+
+
+@lru_cache(maxsize=1024)
+def _parts(word: str, vocabulary: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """The known words in a row of letters, as few and with as few letters left over as can be; and if none are.
+
+    Every way of parting is weighed: the longest word from the left would often be the end of one and the beginning
+    of the next, and all that follows would be lost.
+    """
+    lengths = _lengths(vocabulary)
+    cost = [0, *(_UNKNOWN * at for at in range(1, len(word) + 1))]
+    came = list(range(-1, len(word)))
+    known = [False] * (len(word) + 1)
+    for at in range(len(word)):
+        if cost[at] + _UNKNOWN < cost[at + 1]:
+            cost[at + 1], came[at + 1], known[at + 1] = cost[at] + _UNKNOWN, at, False
+        for length in lengths.get(word[at : at + 2], ()) + lengths.get(word[at], ()):
+            stop = at + length
+            price = cost[at] + (_SINGLE if length == 1 else _KNOWN)
+            if stop <= len(word) and price < cost[stop] and word[at:stop] in vocabulary:
+                cost[stop], came[stop], known[stop] = price, at, True
+    parts: list[str] = []
+    covered = True
+    at = len(word)
+    while at > 0:
+        if known[at]:
+            parts.append(word[came[at] : at])
+        covered = covered and known[at]
+        at = came[at]
+    return tuple(reversed(parts)), covered
+
+
+@lru_cache(maxsize=16)
+def _lengths(vocabulary: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    """How long known words are that begin with these two letters, or are this one."""
+    found: dict[str, set[int]] = {}
+    for word in vocabulary:
+        if word and len(word) <= _LONGEST:
+            found.setdefault(word[:2], set()).add(len(word))
+    return {begin: tuple(sorted(lengths)) for begin, lengths in found.items()}
 
 
 @lru_cache(maxsize=4096)

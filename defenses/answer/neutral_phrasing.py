@@ -16,7 +16,7 @@ from sentinel.vocabulary import Request, Threat
 LONGEST = 600
 """Characters of a sentence that are looked at; a longer one is no stock phrase."""
 
-_SENTENCE = re.compile(r"(?<![.!?。！？])[.!?。！？]++[\"'”’)\]*]*+(?=\s)|\n")
+_SENTENCE = re.compile(r"(?<![.!?。！？])[.!?。！？]++[\"'”’)\]*]*+(?=\s)|;(?=\s)|\n")
 _GIVEN = r"(?:provided|given|available|retrieved|supplied|current|above|search|your|my)"
 _SOURCE = (
     rf"(?:(?:{_GIVEN} )?(?:contexts?|documents?|passages?|excerpts?|snippets?|corpus|knowledge base|database)|{_GIVEN}"

@@ -6,8 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from benchmarks import cli
 from benchmarks.alone import Figures, manifests
+from benchmarks.answer_checks import Checks
+from benchmarks.answer_checks_made import FORMS
+from benchmarks.answer_checks_page import TITLE
 from benchmarks.data import load
 from benchmarks.defenses_table import COMBINED, VARIANTS, defenses_command, render, subjects
 from benchmarks.statistics import Estimate
@@ -28,8 +33,11 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
 
 
-def row(page: str, label: str) -> list[str]:
-    (line,) = [line for line in page.splitlines() if line.startswith("|") and f"| {label}" in line]
+def row(page: str, label: str, *, missing: bool = False) -> list[str]:
+    found = [line for line in page.splitlines() if line.startswith("|") and f"| {label}" in line]
+    if missing and not found:
+        return []
+    (line,) = found
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -46,10 +54,10 @@ def test_every_defense_of_queries_and_documents_is_measured() -> None:
 def test_a_page(tmp_path: Path) -> None:
     folder = write(tmp_path / "data set", files(20, 10, 3, 3), gold(10, 20))
     out = tmp_path / "defenses.md"
-    page = defenses_command(str(folder), out, 3, 7, "two words", BagOfWords(), only=FEW)
+    page = defenses_command(str(folder), out, 3, 7, "two words", BagOfWords(), only=FEW, part="documents")
     assert out.read_text(encoding="utf-8") == page
     assert str(tmp_path) not in page
-    assert "    sentinel-bench defenses --data 'data set' --seed 7 --limit 3 --title 'two words'\n" in page
+    assert "--data 'data set' --seed 7 --limit 3 --stage documents --title 'two words'\n" in page
     assert "Data set: two words (20 passages, 10 questions). Sessions: benign " in page
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1
@@ -67,10 +75,31 @@ def test_a_page(tmp_path: Path) -> None:
 
 def test_the_same_command_gives_the_same_figures(tmp_path: Path) -> None:
     folder = write(tmp_path / "data", files(20, 10, 3, 3), gold(10, 20))
-    pages = [defenses_command(str(folder), None, 3, 0, None, BagOfWords(), only=[("ado_noise",)]) for _ in range(2)]
+    one = [("ado_noise",)]
+    pages = [
+        defenses_command(str(folder), None, 3, 0, None, BagOfWords(), only=one, part="documents") for _ in range(2)
+    ]
     first, second = ([row(page, "`ado_noise`")[:-3], row(page, "no defense")[:-3]] for page in pages)
     assert first == second
     assert not re.search(r"\b20\d\d-\d\d-\d\d\b", pages[0])
+
+
+def test_both_parts_make_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.answer_checks.STREAMED", 1)
+    monkeypatch.setattr("benchmarks.answer_checks.FORMS", FORMS[:1])
+    folder = write(tmp_path / "data", files(20, 10, 3, 3), gold(10, 20))
+    shown: list[Checks] = []
+    both = defenses_command(str(folder), None, 2, 0, None, BagOfWords(), only=[("ado_noise",)], show=shown.append)
+    assert both.index("# Defenses, each alone") == 0
+    assert both.index("## What the table cannot say") < both.index(f"## {TITLE}")
+    assert both.count("sentinel-bench defenses --data data --seed 0 --limit 2\n") == 1
+    assert [checks.questions for checks in shown] == [2]
+    alone = defenses_command(str(folder), None, 2, 0, None, BagOfWords(), part="answer", show=shown.append)
+    assert alone.startswith(f"## {TITLE}")
+    assert "    sentinel-bench defenses --data data --seed 0 --limit 2 --stage answer\n" in alone
+    assert row(alone, "`ado_noise`", missing=True) == []
+    assert row(alone, "`dp_answer`")[-1] == row(both, "`dp_answer`")[-1] == "6"
+    assert [shown[0].rest, shown[0].rows] == [shown[1].rest, shown[1].rows]
 
 
 def figures(**values: tuple[float, float, float]) -> Figures:
@@ -129,3 +158,33 @@ def test_the_bundled_data_set_has_what_the_table_needs() -> None:
     data = load("bundled")
     assert data.poison
     assert data.interrogated
+
+
+def test_the_command_line_measures_one_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def measured(*arguments: object) -> Checks:
+        asked.extend(arguments[2:4])
+        spent, found = {"stop_check": [1.0]}, {"stop_check": {"right answer": Estimate(0.0, 3, 0.0, 0.5)}}
+        return Checks(questions=3, milliseconds=spent, benign=found)
+
+    monkeypatch.setattr("benchmarks.defenses_table.check_answers", measured)
+    monkeypatch.setattr("benchmarks.defenses_table.load_embeddings", lambda _: BagOfWords())
+    monkeypatch.setattr(cli, "out", Console(width=120))
+    out = tmp_path / "page.md"
+    arguments = ["sentinel-bench", "defenses", "--stage", "answer", "--limit", "3", "--seed", "9", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code in (0, None)
+    assert asked == [3, 9]
+    shown = capsys.readouterr().out
+    assert "Benign answers changed" in shown
+    assert "[0.0, 50.0]" in shown
+    assert "--limit 3 --stage answer" in out.read_text(encoding="utf-8")
+    monkeypatch.setattr("sys.argv", [*arguments[:3], "context"])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 2

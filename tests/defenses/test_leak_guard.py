@@ -57,6 +57,7 @@ FORMS = {
     "hyphens": lambda text: " ".join("-".join(word) for word in text.split()),
     "letters apart": lambda text: "  ".join(" ".join(word) for word in text.split()),
     "written together": lambda text: re.sub(r"\s", "", text),
+    "written together in pairs": lambda text: re.sub(r"(\S+) (\S+)", r"\1\2", text),
 }
 
 
@@ -93,6 +94,38 @@ def test_lead_ins_between_quotations_start_no_new_allowance():
     text = " ".join(f"And then it goes on like this: {' '.join(parts[i : i + 8])}." for i in range(0, 56, 8))
     assert verbatim(check(GUARD, text, DOCUMENTS).text)[0] <= 12
     assert check(GUARD, text, DOCUMENTS).text.count("And then it goes on like this:") == 7
+
+
+PROSE = (
+    "The meeting at the town hall was held on 20 April 2020; tea was made for both. A neighbour had reported a "
+    "stranger with a key; it proved true. The cousin of the tenant holds the spare key of the house at the end of "
+    "the lane. Debts of £489 were mentioned with shame. Overall risk: high. After the means test of the council "
+    "she pays £151 weekly at the end of the week. The package of the council: a fire-safety visit at the house, "
+    "amounting to 11 hours weekly, reviewed at the end of the month. The date of the visit was contested at the "
+    "meeting of the council in the autumn."
+)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: "".join(text.split()),  # the longest known word from the left is often the wrong one
+        lambda text: re.sub(r"(\S+) (\S+)", r"\1\2", text),
+        interleaved,  # and "of the" stands in several places
+    ],
+)
+def test_prose_is_read_whatever_is_done_to_its_spaces(form):
+    index = Quotable([PROSE])
+    quoted = index.quoted(read(form(PROSE), vocabulary=index.vocabulary))
+    seen = {place[1] for places in quoted for place in places}
+    assert len(seen) > 0.9 * index.words
+
+
+def test_a_word_that_nobody_knows_is_one_word_even_where_letters_are_words():
+    letters = frozenset({*"pelkwis", "pe", "lk", "wi", "se", "known", "words"})
+    assert [word.text for word in read("pelkwise", vocabulary=letters)] == ["pelkwise"]
+    assert [word.text for word in read("knownwords", vocabulary=letters)] == ["known", "words"]
+    assert [word.text for word in read("aknown", vocabulary=letters | {"a"})] == ["a", "known"]
 
 
 def test_the_same_words_again_cost_nothing():

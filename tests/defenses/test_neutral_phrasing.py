@@ -129,3 +129,10 @@ def test_promises_on_any_text(text, cuts, query):
 def test_bad_parameters(parameters):
     with pytest.raises(ConfigurationError, match="neutral_phrasing"):
         build("neutral_phrasing", parameters)
+
+
+def test_what_follows_a_semicolon_may_be_the_answer():
+    answer = "I could not find a second source; the first one says that the bridge was opened in 1874."
+    assert check(build("neutral_phrasing"), answer).text == answer
+    none = "I could not find it; the documents only discuss other bridges."
+    assert check(build("neutral_phrasing"), none).text == NEUTRAL
