@@ -17,9 +17,12 @@ from benchmarks.data import Dataset
 from benchmarks.data import load as load_data
 from benchmarks.metrics import METRICS
 from benchmarks.oracle import NAME as ORACLE
+from benchmarks.summary import REFERENCE
+from defenses import build
 from sentinel.errors import ConfigurationError, unknown_name
-from sentinel.manifest import Stage
-from strategist import embeddings
+from sentinel.manifest import Cost, Stage
+from strategist import build_policy, embeddings
+from strategist._private_answers import check_private
 from strategist.calibration import Calibration
 from strategist.policies import POLICIES
 
@@ -112,6 +115,8 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
         answers=answers,
     )
     runner.prepare(data, settings)
+    if answers is not None and answers.generation is not None:
+        _check_private(answers, policies)
     model = embeddings.load_embeddings(options.embeddings)
     source = options.calibration if made else Calibration.load(Path(options.calibration)).hash
     generator = NO_GENERATOR if answers is None else answers.generator.name
@@ -120,6 +125,14 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
     if answers is not None:
         asked |= {key: getattr(options, key) for key in ("generator", *_HALF)}
     return RunPlan(data, settings, model, {**config, "command": asked})
+
+
+def _check_private(answers: Answers, policies: Iterable[str]) -> None:
+    """Refuse a policy beside which a generation defense promises nothing, before anything is measured."""
+    asking, *others = (build(*spec) for spec in (answers.generation, *answers.prompt, *answers.answer) if spec)
+    for name in policies:
+        if name not in (ORACLE, REFERENCE) and POLICIES.get(name).manifest.cost is not Cost.MODEL_CALL:
+            check_private(asking, others, others, build_policy(name))
 
 
 _HALF = ("prompt_defenses", "generation", "answer_defenses")

@@ -67,6 +67,10 @@ def test_with_one_everything_that_changes_an_answer_does(data: str) -> None:
         ({"answer_defenses": "leak_guard"}, "--answer-defenses works on answers; give --generator"),
         ({"generation": "robust_rag,sdag", "generator": "local"}, "give one"),
         ({"generation": "robust_rga", "generator": "local"}, "did you mean 'robust_rag'?"),
+        (
+            {"generation": "dp_answer", "answer_defenses": "leak_guard", "generator": "local"},
+            "void beside answer defense leak_guard",
+        ),
         ({"attacks": "isc"}, "attack 'isc' scores what is answered; give --generator"),
         ({"calibration": "gone.json"}, "--calibration 'gone.json'"),
     ],
@@ -75,3 +79,10 @@ def test_what_is_wrong_is_said(data: str, options: dict[str, str], what: str) ->
     with pytest.raises(ConfigurationError) as caught:
         plan(Options(data, "rules", **options))
     assert what in str(caught.value)
+
+
+def test_a_policy_that_voids_a_guarantee_is_refused_before_any_work(data: str) -> None:
+    given = {"generator": "local", "generation": "dp_answer"}
+    assert plan(Options(data, "none,adaptive", **given)).config["answers"]["generation"] == ["dp_answer", {}]
+    with pytest.raises(ConfigurationError, match="void beside .*policy always_on plans it for every request"):
+        plan(Options(data, "none,adaptive,always_on", **given))
