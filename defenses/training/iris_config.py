@@ -35,6 +35,8 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
             the objective speaks of.
         top_p: Nucleus of sampling, in (0, 1].
         generation_batch_size: Prompts sampled together, >= 1.
+        sampler: What draws synthetic responses: `transformers`, or `vllm` where it is installed.
+        vllm_memory: Share of the accelerator's memory for vLLM's engine, in (0, 1).
         mix_previous: Train on the previous iteration's synthetic responses too, as SPIN does; `spin` alone.
     """
 
@@ -57,6 +59,8 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
     temperature: float = field(default=1.0, metadata={"help": "Of sampling."})
     top_p: float = field(default=1.0, metadata={"help": "Nucleus of sampling."})
     generation_batch_size: int = field(default=16, metadata={"help": "Prompts sampled together."})
+    sampler: str = field(default="transformers", metadata={"choices": ["transformers", "vllm"], "help": "Who samples."})
+    vllm_memory: float = field(default=0.4, metadata={"help": "Share of the accelerator's memory for vLLM's engine."})
     mix_previous: bool = field(default=False, metadata={"help": "Keep the previous iteration's responses (SPIN)."})
 
     def __post_init__(self) -> None:
@@ -80,6 +84,8 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
             "temperature": 0.0 < self.temperature < math.inf,
             "top_p": 0.0 < self.top_p <= 1.0,
             "generation_batch_size": self.generation_batch_size >= 1,
+            "sampler": self.sampler in ("transformers", "vllm"),
+            "vllm_memory": 0.0 < self.vllm_memory < 1.0,
             "mix_previous": not self.mix_previous or self.objective == "spin",
             "beta": self.beta > 0.0 and (self.objective != "space" or self.beta == 1.0),
         }

@@ -49,7 +49,8 @@ def self_play(
         train_dataset: `prompt` and `completion`, both texts or both chat messages.
         processing_class: The tokenizer.
         peft_config: An adapter to train instead of all weights.
-        sampler: What draws synthetic responses; `sample` where it is None.
+        sampler: What draws synthetic responses; where it is None, what `args.sampler` names. One that has a `close` is
+            closed before an iteration trains.
         **given: For `IRISTrainer`: `callbacks`, `eval_dataset`.
 
     Returns:
@@ -58,7 +59,7 @@ def self_play(
     Raises:
         DataError: The data is empty or malformed, or the folder holds iterations of another model, other data or
             other parameters.
-        ConfigurationError: More than one process runs.
+        ConfigurationError: More than one process runs, or vLLM is asked for and not installed.
         ComponentError: The loss, or a reference log-probability, was not finite.
     """
     if args.world_size > 1:
@@ -69,7 +70,7 @@ def self_play(
     if current.generation_config.eos_token_id is None:
         current.generation_config.eos_token_id = processing_class.eos_token_id
     _check_run(root, _run_identity(current, real, args, peft_config))
-    draw = sample if sampler is None else sampler
+    draw = _sampler(args) if sampler is None else sampler
     for iteration in range(args.iterations):
         folder = root / f"iteration-{iteration}"
         if not (folder / "model").is_dir():
@@ -80,6 +81,14 @@ def self_play(
         elif iteration + 1 == args.iterations or not (root / f"iteration-{iteration + 1}" / "model").is_dir():
             current = _load(folder / "model", current)
     return current
+
+
+def _sampler(args: IRISConfig) -> Sampler:
+    if args.sampler == "transformers":
+        return sample
+    from defenses.training.vllm_sampler import VLLMSampler
+
+    return VLLMSampler(args.vllm_memory)
 
 
 def sample(model: PreTrainedModel, prompts: Sequence[Sequence[int]], args: IRISConfig, seed: int) -> list[list[int]]:
@@ -141,6 +150,8 @@ def _iterate(
     """One iteration: sample, pair, train, save."""
     folder.mkdir(parents=True, exist_ok=True)
     own = _synthetic(model, folder / "synthetic.jsonl", args, real, sampler)
+    if close := getattr(sampler, "close", None):
+        close()  # an engine's memory is wanted for training
     pairs = _pairs(real, own)
     if args.mix_previous and args.iteration > 0:
         earlier = folder.parent / f"iteration-{args.iteration - 1}" / "synthetic.jsonl"

@@ -33,10 +33,10 @@ def config(folder, **changes):
     return IRISConfig(str(folder), **{**PLAIN, **own, **changes})
 
 
-def play(folder, model=None, rows=None, sampler=None, callbacks=None, peft=None, **changes):
+def play(folder, model=None, rows=None, draw=None, callbacks=None, peft=None, **changes):
     return self_play(
         language_model() if model is None else model, config(folder, **changes), data() if rows is None else rows,
-        tokenizer(), sampler=sampler, callbacks=callbacks, peft_config=peft,
+        tokenizer(), sampler=draw, callbacks=callbacks, peft_config=peft,
     )  # fmt: skip
 
 
@@ -130,10 +130,10 @@ def test_sampling_that_is_cut_off_goes_on_where_it_was(tmp_path):
 
     whole = weights(play(tmp_path / "whole", iterations=1))
     with pytest.raises(Stopped):
-        play(tmp_path / "cut", sampler=failing, iterations=1)
+        play(tmp_path / "cut", draw=failing, iterations=1)
     path = tmp_path / "cut" / "iteration-0" / "synthetic.jsonl"
     path.write_text(path.read_text() + '{"ids": [3, 4')  # a line that was being written
-    assert distance(weights(play(tmp_path / "cut", sampler=counting, iterations=1)), whole) < 1e-6
+    assert distance(weights(play(tmp_path / "cut", draw=counting, iterations=1)), whole) < 1e-6
     assert len(drawn) == len(set(drawn)) == 2
     expected = (tmp_path / "whole" / "iteration-0" / "synthetic.jsonl").read_text()
     assert path.read_text() == expected
@@ -235,7 +235,7 @@ def test_data_that_cannot_be_played_is_refused_before_anything_is_written(tmp_pa
 
 def test_a_sampler_that_gives_too_few_is_named(tmp_path):
     with pytest.raises(ComponentError, match="sampler: 1 responses to 4 prompts"):
-        play(tmp_path, sampler=lambda *given: [[3]])
+        play(tmp_path, draw=lambda *given: [[3]])
 
 
 def test_damaged_samples_are_named(tmp_path):
