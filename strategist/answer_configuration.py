@@ -10,13 +10,14 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, model_v
 from defenses import DEFENSES, Defense, build
 from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.manifest import Stage
+from strategist._named import Named
 from strategist._section import ModelName, Section, at
 from strategist.answer_setup import NoContext
 from strategist.rag_prompt import RagTemplate
 from strategist.resilience import FailureMode
 
 
-class DefenseSpec(Section):
+class DefenseSpec(Named):
     """A defense of the answer's half, and its parameters. In YAML a bare name will do.
 
     Attributes:
@@ -25,14 +26,6 @@ class DefenseSpec(Section):
     """
 
     stage: ClassVar[Stage]
-
-    name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _known(self) -> DefenseSpec:

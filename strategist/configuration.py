@@ -26,6 +26,7 @@ from pydantic_core import ErrorDetails
 from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.vocabulary import MAX_K
 from strategist import _yaml
+from strategist._named import Named
 from strategist._runtime import Attach, Sink
 from strategist._section import AnchoredPath, ModelName, Section, at, folder_of
 from strategist.answer_configuration import AnswerSpec
@@ -41,7 +42,7 @@ _TAGS = ("jsonl", "logging", "otel")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class PolicySpec(Section):
+class PolicySpec(Named):
     """Which policy plans, and its parameters. In YAML a bare name will do.
 
     Attributes:
@@ -50,12 +51,6 @@ class PolicySpec(Section):
     """
 
     name: str = DEFAULT_POLICY
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _known(self) -> PolicySpec:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,10 @@ from numpy.typing import NDArray
 
 from sentinel._files import cache_folder
 from sentinel.errors import DataError
-from strategist._cache_file import WAIT_SECONDS, create, is_corrupt
+from strategist._cache_file import CacheFile, is_corrupt
 from strategist.embeddings import Vectors, fingerprint, unit_rows
 
 SCHEMA = 1
-_LOOKED_UP_AT_ONCE = 500
-"""Keys of one SELECT; SQLite before 3.32 allowed 999 parameters."""
 _EMBEDDED_AT_ONCE = 256
 """Misses embedded between two writes: what an interruption loses."""
 
@@ -33,7 +30,7 @@ CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, crc INTEGER NOT NULL, 
 """
 
 
-class EmbeddingCache(Embeddings):
+class EmbeddingCache(CacheFile, Embeddings):
     """Any `Embeddings`, with the vectors of passages kept in SQLite.
 
     One file per fingerprint, one row per text: SHA-256 of the text, a checksum, the vector as little-endian
@@ -52,6 +49,10 @@ class EmbeddingCache(Embeddings):
         cache_queries: Keep the vectors of queries too, apart from those of passages.
     """
 
+    _schema = SCHEMA
+    _kept = "embedding cache"
+    _renewing = "rebuilding the embedding cache {path}"
+
     def __init__(
         self,
         embeddings: Embeddings,
@@ -67,7 +68,6 @@ class EmbeddingCache(Embeddings):
         self._fingerprint = fingerprint
         self._cache_queries = cache_queries
         self._path: Path | None = None
-        self._usable = True
 
     @property
     def fingerprint(self) -> str:
@@ -170,85 +170,37 @@ class EmbeddingCache(Embeddings):
 
     def _read(self, keys: list[bytes]) -> dict[bytes, NDArray[np.float32]]:
         found: dict[bytes, NDArray[np.float32]] = {}
-        with self._database() as database:
-            if database is None:
-                return found
-            for start in range(0, len(keys), _LOOKED_UP_AT_ONCE):
-                chunk = keys[start : start + _LOOKED_UP_AT_ONCE]
-                marks = ",".join("?" * len(chunk))
-                rows = database.execute(f"SELECT key, crc, vector FROM vectors WHERE key IN ({marks})", chunk)
-                for key, crc, blob in rows:
-                    # SQLite has no checksums of its own: a flipped bit in a vector would pass for a vector.
-                    if isinstance(blob, bytes) and len(blob) % 4 == 0 and zlib.crc32(blob) == crc:
-                        found[bytes(key)] = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+        for key, crc, blob in self._rows("SELECT key, crc, vector FROM vectors WHERE key IN", keys):
+            # SQLite has no checksums of its own: a flipped bit in a vector would pass for a vector.
+            if isinstance(blob, bytes) and len(blob) % 4 == 0 and zlib.crc32(blob) == crc:
+                found[bytes(key)] = np.frombuffer(blob, dtype="<f4").astype(np.float32)
         return found
 
     def _write(self, vectors: dict[bytes, NDArray[np.float32]]) -> None:
         rows = [
             (key, zlib.crc32(blob), blob) for key, vector in vectors.items() if (blob := vector.astype("<f4").tobytes())
         ]
-        with self._database() as database:
-            if database is not None:
-                with database:
-                    database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection for one batch of work, or None where the disk cannot be used.
-
-        Opened anew each time: a quarter of a millisecond beside a batch, and nothing is shared between threads
-        or carried over a fork.
-        """
-        connection = self._open()
-        if connection is None:
-            yield None
-            return
-        with closing(connection):
-            try:
-                yield connection
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                if is_corrupt(error):
-                    self._rebuild(error)
-                else:
-                    self._do_without(error)
-
-    def _open(self) -> sqlite3.Connection | None:
-        for attempt in range(2):
-            if not self._usable:
-                return None
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                return self._connect()
-            except (OSError, sqlite3.DatabaseError) as error:
-                if attempt == 0 and is_corrupt(error):
-                    self._rebuild(error)
-                else:
-                    self._do_without(error)
-        return None
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS)
-        try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                create(connection, SCHEMA, self._fill)
-            (owner,) = connection.execute("SELECT value FROM about WHERE name = 'fingerprint'").fetchone() or ("",)
-            if owner != self.fingerprint:
-                raise sqlite3.DatabaseError("the file belongs to another model")
-            connection.execute("SELECT 1 FROM vectors LIMIT 1")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        self._insert("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         for statement in _TABLES.strip().splitlines():
             connection.execute(statement)
         connection.execute("INSERT INTO about VALUES ('fingerprint', ?)", (self.fingerprint,))
 
-    def _rebuild(self, error: Exception) -> None:
-        """Put the corrupt file aside, unless another process has done it meanwhile."""
+    def _check(self, connection: sqlite3.Connection) -> None:
+        (owner,) = connection.execute("SELECT value FROM about WHERE name = 'fingerprint'").fetchone() or ("",)
+        if owner != self.fingerprint:
+            raise sqlite3.DatabaseError("the file belongs to another model")
+        connection.execute("SELECT 1 FROM vectors LIMIT 1")
+
+    def _failed(self, error: sqlite3.DatabaseError) -> None:
+        if is_corrupt(error):
+            self._renew(error)
+        else:
+            self._do_without(error)
+
+    def _renew(self, error: Exception) -> None:
+        """Make the corrupt file anew, unless another process has done it meanwhile."""
         try:
             with closing(self._connect()) as connection:
                 if connection.execute("PRAGMA quick_check").fetchone() == ("ok",):
@@ -256,14 +208,7 @@ class EmbeddingCache(Embeddings):
         except sqlite3.DatabaseError as found:
             if not is_corrupt(found):
                 return
-        warnings.warn(f"rebuilding the embedding cache {self.path}: {error}", RuntimeWarning, stacklevel=2)
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-
-    def _do_without(self, error: Exception) -> None:
-        if self._usable:
-            self._usable = False
-            warnings.warn(f"no embedding cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
+        super()._renew(error)
 
 
 def _key(text: str, kind: bytes) -> bytes:

@@ -8,11 +8,9 @@ writes nowhere, so that an ask which is given up half-way leaves nothing half-wr
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
 
 from langchain_core.documents import Document
 from langchain_core.runnables import RunnableConfig
@@ -24,6 +22,7 @@ from sentinel.manifest import Cost, Need, Stage
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
 from sentinel.vocabulary import MAX_K, Candidate, Request, Vector
+from strategist._attempts import Asking, Attempts, Halt
 from strategist._checks import (
     checked_documents,
     checked_plan,
@@ -37,7 +36,7 @@ from strategist._checks import (
 from strategist._planned import calls_model, in_order
 from strategist.allow_list import AllowList
 from strategist.decision import Decision, Outcome
-from strategist.drivers import Ask, Flow
+from strategist.drivers import Flow
 from strategist.guard import Guard
 from strategist.plan import DefensePlan
 from strategist.policies import Policy
@@ -45,13 +44,7 @@ from strategist.resilience import FailureMode
 from strategist.sources import Source
 from strategist.state.trust import TrustStore, query_suspicion
 
-T = TypeVar("T")
-Asking = Generator[Ask, Any, T]
 Served = tuple[list[Document], Decision]
-
-
-class _Halt(Exception):
-    """A part failed and the mode is not to go on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,8 @@ class Course:
     def __init__(self, parts: Parts, decision: Decision, source: Source, config: RunnableConfig) -> None:
         self.parts, self.decision, self.source, self.config = parts, decision, source, config
         self.request: Request = decision.request
-        self.clock = _Clock(decision)
+        self.attempts = Attempts(decision, parts.guard, parts.on_error)
+        self.clock = self.attempts.clock
         self.observed = False
 
     def run(self) -> Flow[Served]:
@@ -95,7 +89,7 @@ class Course:
         allow = parts.allow
         if allow is not None and allow.has_requests:
             call = partial(allow.allows, self.request, parts.hash_key)
-            if (yield from self._tried("sense", "allow-list", call, False, essential=False)):
+            if (yield from self.attempts.tried("sense", "allow-list", call, False, essential=False)):
                 decision.mode = "allowed"
                 return (yield from self._allowed())
         return (yield from self._defended())
@@ -139,7 +133,7 @@ class Course:
             )
             kept, replaced = yield from self._selected(evidence)
             yield from self._remember(evidence)
-        except _Halt:
+        except Halt:
             yield from self._remember(evidence)
             if not shadow:
                 parts.guard.count(parts.on_error.value)
@@ -168,7 +162,7 @@ class Course:
         source, arguments = self.source, (self.request.query, self.request.k, self.config)
         native = type(source).aown is not Source.aown
         acall = partial(source.aown, *arguments) if native else None
-        documents: list[Document] = yield from self._base(stage, partial(source.own, *arguments), acall)
+        documents: list[Document] = yield from self.attempts.base(stage, partial(source.own, *arguments), acall)
         if stage:
             checked_documents(documents)
         return documents
@@ -200,22 +194,11 @@ class Course:
             return ended  # type: ignore[return-value]
 
         native = type(source).afetch is not Source.afetch
-        found, documents = yield from self._base("fetch", both, aboth if native else None)
+        found, documents = yield from self.attempts.base("fetch", both, aboth if native else None)
         checked_documents([candidate.document for candidate in found])
         checked_documents(documents or ())
         decision.fetched = len(found)
         return found, documents
-
-    def _base(self, stage: str, call: Callable[[], T], acall: Callable[[], Awaitable[T]] | None) -> Asking[T]:
-        guard = self.parts.guard
-        try:
-            answer: T = yield Ask(stage, "base", call, acall)
-        except Exception as error:
-            if stage:
-                guard.failed("base", error, breaks=False)
-            raise
-        self.clock.lap("fetch")
-        return answer
 
     # What may fail: the mode decides
 
@@ -229,7 +212,7 @@ class Course:
 
         # Without a vector the base can still be asked, and text signals measured.
         return (
-            yield from self._tried(
+            yield from self.attempts.tried(
                 "embed",
                 "embeddings (query)",
                 lambda: checked_vector(source.embed(query)),
@@ -241,7 +224,7 @@ class Course:
 
     def _described(self, candidates: tuple[Candidate, ...], vector: Vector | None) -> Asking[tuple[Candidate, ...]]:
         call = partial(self.source.described, candidates, vector)
-        found = yield from self._tried("embed", "embeddings (documents)", call, candidates)
+        found = yield from self.attempts.tried("embed", "embeddings (documents)", call, candidates)
         found, faults = sound(found)
         if faults:
             self.decision.errors["base"] = f"{faults} similarities or vectors are none; missing"
@@ -254,7 +237,7 @@ class Course:
             return None
         call = partial(history.load, client_key(request.tenant, request.client_id), request.time)
         # A store that is down makes history missing, visibly, as it is with a signal.
-        return (yield from self._tried("sense", "history (load)", call, None, essential=False))
+        return (yield from self.attempts.tried("sense", "history (load)", call, None, essential=False))
 
     def _trusted(self, request: Request) -> Asking[Request]:
         """The request with what the client's own past leaves of the operator's word for it."""
@@ -262,7 +245,7 @@ class Course:
         if trust is None or request.trust is None:
             return request
         call = partial(trust.load, client_key(request.tenant, request.client_id), request.time)
-        state = yield from self._tried("sense", "trust (load)", call, None, essential=False)
+        state = yield from self.attempts.tried("sense", "trust (load)", call, None, essential=False)
         return request if state is None else replace(request, trust=state.tempered(request.trust))
 
     def _judged(self, request: Request) -> Asking[None]:
@@ -278,7 +261,7 @@ class Course:
             return
         key = client_key(request.tenant, request.client_id)
         call = partial(trust.record, key, suspicion, request.time)
-        yield from self._tried("sense", "trust (record)", call, None, essential=False)
+        yield from self.attempts.tried("sense", "trust (record)", call, None, essential=False)
 
     def _remember(self, evidence: Evidence) -> Asking[None]:
         """Record what the base would have served: what a defense hides still counts as asked for. Once a request."""
@@ -291,13 +274,13 @@ class Course:
         def call() -> None:
             history.record(key, evidence.observation.served(request.k), request.time)
 
-        yield from self._tried("sense", "history (record)", call, None, essential=False)
+        yield from self.attempts.tried("sense", "history (record)", call, None, essential=False)
 
     def _sensed(self, stage: str, sense: Callable[[], RiskProfile], candidates: int) -> Asking[None]:
         decision = self.decision
         # Not evaluated is never clean: measurements of the stage before stand, probabilities without this one do not.
         otherwise = replace(decision.profile, probabilities={}, suspicion={}, reasons=())
-        profile = yield from self._tried(
+        profile = yield from self.attempts.tried(
             "sense", f"sentinel {stage}", lambda: checked_profile(sense(), candidates), otherwise
         )
         decision.profile = profile
@@ -306,7 +289,7 @@ class Course:
     def _planned(self, when: str, plan: Callable[[], DefensePlan], otherwise: DefensePlan) -> Asking[DefensePlan]:
         manifest = self.parts.policy.manifest
         return (
-            yield from self._tried(
+            yield from self.attempts.tried(
                 "plan",
                 f"policy {manifest.name} ({when})",
                 lambda: checked_plan(plan()),
@@ -324,7 +307,9 @@ class Course:
                 def call(defense: QueryDefense = defense, seen: Evidence = seen) -> str:
                     return checked_query(seen.request, defense.rewrite(seen, profile, parts.resources))
 
-                query = yield from self._tried("defend", defense.manifest.name, call, query, model=calls_model(defense))
+                query = yield from self.attempts.tried(
+                    "defend", defense.manifest.name, call, query, model=calls_model(defense)
+                )
         return query
 
     def _selected(self, evidence: Evidence) -> Asking[tuple[tuple[int, ...], dict[int, str]]]:
@@ -345,7 +330,7 @@ class Course:
                 return checked_selection(selection, kept, spared)
 
             name = defense.manifest.name
-            done = yield from self._tried("defend", name, call, None, model=calls_model(defense))
+            done = yield from self.attempts.tried("defend", name, call, None, model=calls_model(defense))
             if done is None:
                 continue
             left, selection = done
@@ -367,58 +352,4 @@ class Course:
         def call() -> frozenset[int]:
             return frozenset(c.position for c in evidence.candidates if allow.spares(c.text, tenant, key))
 
-        return (yield from self._tried("sense", "allow-list", call, nothing, essential=False))
-
-    def _tried(
-        self,
-        stage: str,
-        component: str,
-        call: Callable[[], T],
-        otherwise: T,
-        acall: Callable[[], Awaitable[T]] | None = None,
-        *,
-        model: bool = False,
-        essential: bool = True,
-    ) -> Asking[T]:
-        """Ask for something that may fail: `otherwise` is what the flow goes on with, where the mode lets it.
-
-        What is not essential is missing in every mode, as a signal is. A component that does two things, one of which
-        may fail while the other goes well, says in brackets which: each has a breaker of its own.
-        """
-        guard = self.parts.guard
-        try:
-            guard.admit(component)
-            answer: T = yield Ask(
-                stage, component, guard.calling_model(component, call) if model else call, acall, model
-            )
-        except Exception as error:
-            guard.failed(component, error)
-            became = self.parts.on_error.value if essential else "missing"
-            self.decision.errors[component.partition(" (")[0]] = f"{type(error).__name__}; {became}"
-            if essential and self.parts.on_error is not FailureMode.DEGRADE:
-                raise _Halt from error
-            guard.count("degraded" if essential else "missing")
-            answer = otherwise
-        else:
-            guard.succeeded(component)
-        finally:
-            self.clock.lap(stage)
-        return answer
-
-
-class _Clock:
-    """Adds up milliseconds by stage in a decision."""
-
-    def __init__(self, decision: Decision) -> None:
-        self.decision = decision
-        self.start = self.last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        spent = self.decision.milliseconds
-        spent[stage] = spent.get(stage, 0.0) + (now - self.last) * 1e3
-        self.last = now
-
-    def finish(self) -> Decision:
-        self.decision.milliseconds["total"] = (time.perf_counter() - self.start) * 1e3
-        return self.decision
+        return (yield from self.attempts.tried("sense", "allow-list", call, nothing, essential=False))

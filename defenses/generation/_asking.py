@@ -122,6 +122,26 @@ def abstains(answer: str) -> bool:
     return not (found := words(answer)) or _REFUSAL.search(" ".join(found[:24])) is not None
 
 
+def recalled(
+    task: str, label: str, question: str, generator: Generator, source: random.Random, max_tokens: int
+) -> list[tuple[str, str]]:
+    """What the model says of a question without any document, in one call, as `notes` for `weigh`.
+
+    Args:
+        task: How to ask for it.
+        label: What the note is called.
+        question: The client's question.
+        generator: The model.
+        source: As for `weigh`.
+        max_tokens: The longest note.
+
+    Returns:
+        One note; none where the model says that it has no answer.
+    """
+    own = ask(generator, [weigh(task, question, source)], max_tokens)[0]
+    return [] if abstains(own) else [(label, own)]
+
+
 def verdict(answer: str, known: Collection[str]) -> str | None:
     """The first of the known single words in an answer, whatever stands around it; None where there is none."""
     return next((word for word in words(answer) if word in known), None)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from defenses.base import Asked, DefenseManifest, Generated, GenerationDefense, Resources
-from defenses.generation._asking import abstains, ask, ask_each, verdict, weigh
+from defenses.generation._asking import ask, ask_each, recalled, verdict, weigh
 from defenses.generator import Generator
 from sentinel.manifest import Cost, Need, Stage
 from sentinel.vocabulary import Request, Threat
@@ -60,8 +60,7 @@ class SeconConflict(GenerationDefense):
         if not asked.documents:
             return Generated(ask(generator, [asked.prompt])[0], 1)
         source = resources.random.for_request(request, self.manifest.name)
-        own = ask(generator, [weigh(_RECALL, asked.question, source)], self.recall_tokens)[0]
-        notes = [] if abstains(own) else [("earlier answer", own)]
+        notes = recalled(_RECALL, "earlier answer", asked.question, generator, source, self.recall_tokens)
         texts = list(dict.fromkeys(asked.documents))
         task = _LABEL.format(conflict=_CONFLICT if notes else "")
         prompts = [weigh(task, asked.question, source, documents=[text], notes=notes) for text in texts]

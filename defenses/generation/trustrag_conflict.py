@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from defenses.base import Asked, DefenseManifest, Generated, GenerationDefense, Resources
-from defenses.generation._asking import abstains, ask, told, weigh
+from defenses.generation._asking import ask, recalled, told, weigh
 from defenses.generator import Generator
 from sentinel.errors import DataError
 from sentinel.manifest import Cost, Need, Stage
@@ -56,8 +56,7 @@ class TrustragConflict(GenerationDefense):
         if not asked.documents:
             return Generated(ask(generator, [asked.prompt])[0], 1)
         source = resources.random.for_request(request, self.manifest.name)
-        memory = ask(generator, [weigh(_RECALL, asked.question, source)], self.recall_tokens)[0]
-        notes = [] if abstains(memory) else [("memory", memory)]
+        notes = recalled(_RECALL, "memory", asked.question, generator, source, self.recall_tokens)
         task = weigh(_CONSOLIDATE, asked.question, source, documents=asked.documents, notes=notes)
         try:
             summary = ask(generator, [task], self.summary_tokens)[0]

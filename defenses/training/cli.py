@@ -9,7 +9,7 @@ import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -52,7 +52,7 @@ def sft(
     lora_r: Rank = None,
 ) -> None:
     """Supervised fine-tuning. Data: prompt+completion, messages, or text. Other flags: every field of SFTConfig."""
-    _train("sft", context, config, model=model, data=data, out=out, eval_data=eval_data, resume=resume, lora_r=lora_r)
+    _train("sft", context, config)
 
 
 @app.command(context_settings=_ANY)
@@ -68,10 +68,7 @@ def shapo(
     lora_r: Rank = None,
 ) -> None:
     """ShaPO, and DPO with --rho 0. Data: prompt+chosen+rejected. Other flags: every field of ShaPOConfig."""
-    _train(
-        "shapo", context, config, model=model, data=data, out=out, eval_data=eval_data, probe_data=probe_data,
-        resume=resume, lora_r=lora_r,
-    )  # fmt: skip
+    _train("shapo", context, config)
 
 
 @app.command(context_settings=_ANY)
@@ -85,13 +82,15 @@ def iris(
     lora_r: Rank = None,
 ) -> None:
     """IRIS self-play, and its baselines by --objective. Data: prompt+completion or messages. One process."""
-    _train("iris", context, config, model=model, data=data, out=out, resume=resume, lora_r=lora_r)
+    _train("iris", context, config)
 
 
-def _train(method: str, context: typer.Context, config: Path | None, **named: Any) -> None:
+def _train(method: str, context: typer.Context, config: Path | None) -> None:
+    """Train as the command line says: its context holds the value of every option by name."""
     _needs_extra()
     from defenses.training import _options, _runs
 
+    named = {name: value for name, value in context.params.items() if name != "config"}
     try:
         folder = _runs.train(method, _options.gather(config, named, context.args), out)
     except KeyboardInterrupt:

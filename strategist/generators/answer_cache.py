@@ -6,26 +6,22 @@ import hashlib
 import json
 import os
 import sqlite3
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from defenses.generator import AttentiveGenerator, Generator, Prompt
 from sentinel._files import cache_folder
 from sentinel.errors import ComponentError, ConfigurationError
-from strategist._cache_file import WAIT_SECONDS, create, is_corrupt
+from strategist._cache_file import CacheFile
 from strategist.generators.forwarding import ForwardsAttention
 
 SCHEMA = 1
 _ASKED_AT_ONCE = 32
 """Prompts answered between two writes: what an interruption loses."""
-_LOOKED_UP_AT_ONCE = 500
-"""Keys of one SELECT; SQLite before 3.32 allowed 999 parameters."""
 
 
-class AnswerCache:
+class AnswerCache(CacheFile):
     """Any `Generator`, with its answers kept in SQLite; see `cached`, which makes them.
 
     One row per answer: SHA-256 over fingerprint, prompt, longest answer and way of generating; a checksum; the text.
@@ -44,6 +40,10 @@ class AnswerCache:
         ConfigurationError: The generator has no `fingerprint`, and none is given.
     """
 
+    _schema = SCHEMA
+    _kept = "answer cache"
+    _renewing = "making the answer cache {path} anew"
+
     def __init__(
         self, generator: Generator, folder: str | os.PathLike[str] | None = None, *, fingerprint: str | None = None
     ) -> None:
@@ -53,7 +53,6 @@ class AnswerCache:
         self.inner = generator
         self.folder = Path(folder).expanduser() if folder is not None else cache_folder()
         self._fingerprint = fingerprint
-        self._usable = True
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r})"
@@ -118,77 +117,24 @@ class AnswerCache:
         return hashlib.sha256(json.dumps(facts).encode()).digest()
 
     def _read(self, keys: list[bytes]) -> dict[bytes, str]:
-        found: dict[bytes, str] = {}
-        with self._database() as database:
-            if database is None:
-                return found
-            for start in range(0, len(keys), _LOOKED_UP_AT_ONCE):
-                chunk = keys[start : start + _LOOKED_UP_AT_ONCE]
-                marks = ",".join("?" * len(chunk))
-                rows = database.execute(f"SELECT key, sum, answer FROM answers WHERE key IN ({marks})", chunk)
-                # SQLite has no checksums of its own: a flipped bit in an answer would pass for an answer.
-                found |= {bytes(key): _text(answer) for key, total, answer in rows if _sum(answer) == total}
-        return found
+        rows = self._rows("SELECT key, sum, answer FROM answers WHERE key IN", keys)
+        # SQLite has no checksums of its own: a flipped bit in an answer would pass for an answer.
+        return {bytes(key): _text(answer) for key, total, answer in rows if _sum(answer) == total}
 
     def _write(self, answers: dict[bytes, str]) -> None:
         rows = []
         for key, text in answers.items():
             answer = text.encode("utf-8", "surrogatepass")
             rows.append((key, _sum(answer), answer))
-        with self._database() as database:
-            if database is not None:
-                with database:
-                    database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
+        self._insert("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
 
-    @contextmanager
-    def _database(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection for one batch of work, or None where the disk cannot be used.
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "CREATE TABLE answers (key BLOB PRIMARY KEY, sum BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"
+        )
 
-        Opened anew each time: nothing beside an answer, and nothing is shared between threads or over a fork.
-        """
-        connection = self._open()
-        if connection is None:
-            yield None
-            return
-        with closing(connection):
-            try:
-                yield connection
-            except sqlite3.DatabaseError as error:
-                self._do_without(error)
-
-    def _open(self) -> sqlite3.Connection | None:
-        if not self._usable:
-            return None
-        for attempt in range(2):
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                return self._connect()
-            except (OSError, sqlite3.DatabaseError) as error:
-                if attempt == 0 and is_corrupt(error):
-                    warnings.warn(f"making the answer cache {self.path} anew: {error}", RuntimeWarning, stacklevel=2)
-                    for suffix in ("", "-wal", "-shm"):
-                        Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-                else:
-                    self._do_without(error)
-                    break
-        return None
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS)
-        try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
-                create(connection, SCHEMA, _fill)
-            connection.execute("SELECT key, sum, answer FROM answers LIMIT 1")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _do_without(self, error: Exception) -> None:
-        if self._usable:
-            self._usable = False
-            warnings.warn(f"no answer cache in {self.folder}: {error}", RuntimeWarning, stacklevel=2)
+    def _check(self, connection: sqlite3.Connection) -> None:
+        connection.execute("SELECT key, sum, answer FROM answers LIMIT 1")
 
 
 class _AttentiveAnswerCache(ForwardsAttention, AnswerCache):
@@ -207,12 +153,6 @@ def cached(
     """A generator whose answers are kept on disk; an `AttentiveGenerator` stays one. See `AnswerCache`."""
     kind = _AttentiveAnswerCache if isinstance(generator, AttentiveGenerator) else AnswerCache
     return kind(generator, folder, fingerprint=fingerprint)
-
-
-def _fill(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        "CREATE TABLE answers (key BLOB PRIMARY KEY, sum BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID"
-    )
 
 
 def _sum(answer: Any) -> bytes:

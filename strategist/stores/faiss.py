@@ -7,8 +7,7 @@ comes out is shared with the caller.
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -25,6 +24,7 @@ from strategist.embeddings import Vectors, aembed_array, embed_array, fingerprin
 from strategist.stores import _faiss_files
 from strategist.stores._document_index import DocumentIndex, Filter, Hit, Rows, checked_k
 from strategist.stores._faiss_index import IndexKind, IndexSettings
+from strategist.stores._given import as_documents, names_of, refuse, texts_of
 from strategist.stores._query_memory import QueryMemory
 
 __all__ = ["FaissStore", "Filter", "Hit"]
@@ -116,15 +116,15 @@ class FaissStore(VectorStore):
         Raises:
             DataError: Counts differ, an embedding has no direction or another length than those in the store.
         """
-        _refuse(kwargs)
-        return self.add_vectors(documents, embed_array(self._embeddings, _texts(documents)), ids)
+        refuse(kwargs)
+        return self.add_vectors(documents, embed_array(self._embeddings, texts_of(documents)), ids)
 
     async def aadd_documents(
         self, documents: list[Document], *, ids: Sequence[str | None] | None = None, **kwargs: Any
     ) -> list[str]:
         """Async twin of `add_documents`."""
-        _refuse(kwargs)
-        vectors = await aembed_array(self._embeddings, _texts(documents))
+        refuse(kwargs)
+        vectors = await aembed_array(self._embeddings, texts_of(documents))
         return await run_in_executor(None, self.add_vectors, documents, vectors, ids)
 
     def add_texts(
@@ -136,7 +136,7 @@ class FaissStore(VectorStore):
         **kwargs: Any,
     ) -> list[str]:
         """Embed and add texts; see `add_documents`."""
-        return self.add_documents(_documents(texts, metadatas), ids=ids, **kwargs)
+        return self.add_documents(as_documents(texts, metadatas), ids=ids, **kwargs)
 
     async def aadd_texts(
         self,
@@ -147,7 +147,7 @@ class FaissStore(VectorStore):
         **kwargs: Any,
     ) -> list[str]:
         """Async twin of `add_texts`."""
-        return await self.aadd_documents(_documents(texts, metadatas), ids=ids, **kwargs)
+        return await self.aadd_documents(as_documents(texts, metadatas), ids=ids, **kwargs)
 
     def add_vectors(
         self, documents: Sequence[Document], vectors: object, ids: Sequence[str | None] | None = None
@@ -168,10 +168,7 @@ class FaissStore(VectorStore):
         array = unit_rows(vectors, "vector")
         if len(array) != len(documents):
             raise DataError(f"{len(documents):,} documents and {len(array):,} vectors")
-        if ids is not None and len(ids) != len(documents):
-            raise DataError(f"{len(documents):,} documents and {len(ids):,} ids")
-        given = ids if ids is not None else [None] * len(documents)
-        names = [str(one or document.id or uuid.uuid4()) for one, document in zip(given, documents, strict=True)]
+        names = names_of(documents, ids)
         if names:
             self._held.add(documents, array, names)
         return names
@@ -186,7 +183,7 @@ class FaissStore(VectorStore):
         Returns:
             True.
         """
-        _refuse(kwargs)
+        refuse(kwargs)
         self._held.delete(ids)
         return True
 
@@ -250,7 +247,7 @@ class FaissStore(VectorStore):
         self, query: str, k: int = 4, filter: Filter | None = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Find documents with their cosine similarity in [-1, 1], higher is better; see `search`."""
-        _refuse(kwargs)
+        refuse(kwargs)
         checked_k(k)
         if not len(self):
             return []
@@ -260,7 +257,7 @@ class FaissStore(VectorStore):
         self, query: str, k: int = 4, filter: Filter | None = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Async twin of `similarity_search_with_score`."""
-        _refuse(kwargs)
+        refuse(kwargs)
         checked_k(k)
         if not len(self):
             return []
@@ -281,7 +278,7 @@ class FaissStore(VectorStore):
         self, embedding: list[float], k: int = 4, filter: Filter | None = None, **kwargs: Any
     ) -> list[Document]:
         """Find the documents nearest to a vector of d floats; see `search`."""
-        _refuse(kwargs)
+        refuse(kwargs)
         return [hit.document for hit in self._held.hits(embedding, k, filter)]
 
     def max_marginal_relevance_search_by_vector(
@@ -306,7 +303,7 @@ class FaissStore(VectorStore):
         Raises:
             DataError: As in `search`, or `lambda_mult` outside [0, 1].
         """
-        _refuse(kwargs)
+        refuse(kwargs)
         if not 0.0 <= lambda_mult <= 1.0:
             raise DataError(f"lambda_mult must lie in [0, 1], not {lambda_mult!r}")
         hits = self._held.hits(embedding, max(checked_k(k), fetch_k), filter)
@@ -392,22 +389,3 @@ class FaissStore(VectorStore):
         store = cls(embeddings)
         store._held = DocumentIndex(settings, Rows(index, documents) if index is not None else None)
         return store
-
-
-def _texts(documents: Sequence[Document]) -> list[str]:
-    return [document.page_content for document in documents]
-
-
-def _documents(texts: Iterable[str], metadatas: list[dict[str, Any]] | None) -> list[Document]:
-    listed = list(texts)
-    if metadatas is not None and len(metadatas) != len(listed):
-        raise DataError(f"{len(listed):,} texts and {len(metadatas):,} metadatas")
-    return [
-        Document(page_content=text, metadata=metadata)
-        for text, metadata in zip(listed, metadatas or [{}] * len(listed), strict=True)
-    ]
-
-
-def _refuse(options: Mapping[str, Any]) -> None:
-    for name in options:
-        raise unknown_name("option", name, ("k", "filter", "fetch_k", "lambda_mult", "ids"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,33 +14,16 @@ from benchmarks.calibrate import ALPHAS, PRICES, UNCOUNTED, calibrate, choose
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, load
 from benchmarks.losses import PRIOR_COST, losses_by_price
 from benchmarks.readings import Traffic
-from benchmarks.staged import Staged, stage
-from benchmarks.world import KnownEmbeddings, build_world
+from benchmarks.staged import stage
 from sentinel.errors import DataError
 from sentinel.models import shipped_models
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, shipped_calibration
 from strategist.conformal import held
-from tests.benchmarks.datasets import BagOfWords, files, gold, write
+from tests.benchmarks.datasets import BagOfWords
 
-pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
+pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")]
 KINDS = ("benign", "benign-drilldown", "benign-hard")
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 5)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
-
-
-def staged(data: Dataset, traffic: Traffic) -> Staged:
-    world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
-    return Staged.of(traffic, world, 0, shipped_models())
 
 
 # Which price
@@ -111,7 +93,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():  # fmt: skip
         monkeypatch.setattr(module, name, value)
     # The machine's speed stands in the artefact, and nothing else that is not the data's.
-    monkeypatch.setattr("strategist.flow.time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr("strategist._attempts.time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 @pytest.mark.slow

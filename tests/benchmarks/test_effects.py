@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from benchmarks.alone import OnlyPolicy
 from benchmarks.calibrate import CANDIDATES
-from benchmarks.data import Dataset, load
+from benchmarks.data import Dataset
 from benchmarks.effects import Effect, as_text, effects, outcomes, toll
 from benchmarks.readings import Traffic
-from benchmarks.staged import Staged
-from benchmarks.world import KnownEmbeddings, build_world
 from defenses import build
 from defenses.context.cluster_filter import ClusterFilter
 from defenses.context.echo_filter import EchoFilter
-from sentinel.models import shipped_models
 from strategist.calibration import Outcome
-from tests.benchmarks.datasets import BagOfWords, files, gold, write
+from tests.benchmarks.staging import staged
 
-pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 5)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
-
-
-def staged(data: Dataset, traffic: Traffic) -> Staged:
-    world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
-    return Staged.of(traffic, world, 0, shipped_models())
+pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")]
 
 
 def test_candidates_can_be_built_and_no_two_are_the_same() -> None:

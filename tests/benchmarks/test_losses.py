@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Ask, Session
 from benchmarks.calibrate import ALPHAS
-from benchmarks.data import Dataset, load
+from benchmarks.data import Dataset
 from benchmarks.losses import (
     PRIOR,
     PRIOR_COST,
@@ -29,32 +28,14 @@ from benchmarks.losses import (
 )
 from benchmarks.readings import Traffic
 from benchmarks.samples import Sample
-from benchmarks.staged import Staged
-from benchmarks.world import KnownEmbeddings, build_world
-from sentinel.models import shipped_models
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option
 from strategist.policies.adaptive import AdaptivePolicy
-from tests.benchmarks.datasets import BagOfWords, files, gold, question, write
+from tests.benchmarks.datasets import question
+from tests.benchmarks.staging import staged
 
-pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
+pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")]
 KINDS = ("benign", "benign-drilldown", "benign-hard")
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 5)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
-
-
-def staged(data: Dataset, traffic: Traffic) -> Staged:
-    world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
-    return Staged.of(traffic, world, 0, shipped_models())
 
 
 # What sessions lose

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,18 +12,15 @@ import pytest
 from benchmarks import rates as module
 from benchmarks.attacks import ATTACKS
 from benchmarks.calibrate import ALPHAS
-from benchmarks.data import Dataset, load
+from benchmarks.data import Dataset
 from benchmarks.losses import plans_by_price
 from benchmarks.rates import RATES, harm_by_price, shared_rates
 from benchmarks.readings import Traffic
-from benchmarks.staged import Staged
-from benchmarks.world import KnownEmbeddings, build_world
-from sentinel.models import shipped_models
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option
-from tests.benchmarks.datasets import BagOfWords, files, gold, write
+from tests.benchmarks.staging import staged
 
-pytestmark = pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")
+pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")]
 
 CLIENT = Option(name="hide_probed", residual={Threat.MEMBERSHIP: {"mba": 0.0}})
 CORPUS = Option(name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0}})
@@ -33,12 +29,6 @@ ATTACKED = [
     SimpleNamespace(name=name, traffic=SimpleNamespace(attack=ATTACKS.get(name))) for name in ("mba", "jamming")
 ]
 ONE = [SimpleNamespace(name="benign")]
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 5)
 
 
 def set_up(
@@ -108,16 +98,6 @@ def test_an_origin_without_options_gets_no_rate(monkeypatch: pytest.MonkeyPatch)
 
 
 # What is served
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Dataset:
-    return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
-
-
-def staged(data: Dataset, traffic: Traffic) -> Staged:
-    world = build_world(data, traffic.planted, KnownEmbeddings(BagOfWords(), [], []), 0)
-    return Staged.of(traffic, world, 0, shipped_models())
 
 
 def test_harm_is_what_the_chosen_defenses_leave_and_take(data: Dataset) -> None:

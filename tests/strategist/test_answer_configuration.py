@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from functools import partial
 
 import pytest
 import yaml
@@ -15,11 +15,11 @@ from strategist import DefendedRAG, DefendedRetriever, FailureMode, RagTemplate
 from strategist.answer_configuration import AnswerSpec
 from strategist.configuration import SentinelConfig
 from strategist.sinks import read_decisions
+from tests.strategist.config_files import assert_refused, example_file, page_example, written
 from tests.strategist.rag_world import CALLER, Redact, Scripted
 from tests.strategist.world import QUERY, Ranked, corpus
 
 BASE = Ranked(docs=corpus(), k=3)
-ROOT = Path(__file__).parents[2]
 EVERYTHING = """
 policy: rules
 k: 2
@@ -47,12 +47,7 @@ answer:
 
 @pytest.fixture
 def write(tmp_path):
-    def made(text, name="sentinel.yaml"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return made
+    return partial(written, tmp_path)
 
 
 def names(defenses):
@@ -175,12 +170,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("text", "said"), WRONG)
 def test_what_is_wrong_is_said_in_one_line_with_its_place(write, text, said):
-    path = write(f"answer:\n{text}")
-    with pytest.raises(ConfigurationError) as error:
-        SentinelConfig.load(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}:{said}")
-    assert "\n" not in message
+    assert_refused(write(f"answer:\n{text}"), said)
 
 
 def test_mistakes_in_python():
@@ -272,7 +262,7 @@ def test_the_hash_tells_every_key_apart():
 
 
 def test_the_example_file_says_every_key(write, tmp_path):
-    text = (ROOT / "examples/sentinel.yaml").read_text()
+    text = example_file()
     said = yaml.safe_load(text)["answer"]
     assert said.keys() == AnswerSpec.model_fields.keys()
     default = AnswerSpec()
@@ -284,11 +274,9 @@ def test_the_example_file_says_every_key(write, tmp_path):
 
 
 def test_the_page_s_example_answers(write, monkeypatch):
-    page = (ROOT / "docs/configuration.md").read_text()
-    (text,) = re.findall(r"^```yaml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
     monkeypatch.setenv("SENTINEL_HASH_KEY", "a secret")
     generator = Scripted()
-    chain = DefendedRAG.from_config(BASE, write(text), generator)
+    chain = DefendedRAG.from_config(BASE, write(page_example()), generator)
     assert chain.invoke(QUERY)["answer"]
     assert generator.limits == [200]
     chain.retriever.state.close()

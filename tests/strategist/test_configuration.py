@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import get_args
 
-import numpy as np
 import pytest
-import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from defenses import Resources
-from sentinel import ConfigurationError, CorpusProfile, DataError, SentinelError
+from sentinel import ConfigurationError, DataError, SentinelError
 from sentinel.models import shipped_models
 from strategist import DefendedRetriever, FailureMode
-from strategist._yaml import read
-from strategist.answer_configuration import AnswerSpec, DefenseSpec
-from strategist.callers import CallerDefaults, TenantDefaults
-from strategist.configuration import JsonlSpec, PolicySpec, SentinelConfig, SinkSpec
+from strategist.configuration import SentinelConfig
 from strategist.decision import text_hash
-from strategist.rag_prompt import RagTemplate
-from strategist.resilience import Resilience
 from strategist.sinks import JsonlSink, LoggingSink, OpenTelemetrySink, read_decisions
 from strategist.state import State, memory_state
-from tests.strategist.world import QUERY, Broken, Ranked, corpus, faiss, planted
-
-DOCUMENTS = corpus()
-ROOT = Path(__file__).parents[2]
+from tests.strategist.config_files import DOCUMENTS, assert_refused, wrapped, written
+from tests.strategist.world import QUERY, Ranked, planted
 
 
 @pytest.fixture
 def write(tmp_path):
-    def made(text, name="sentinel.yaml"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return made
-
-
-def wrapped(config, base=None, **given):
-    return DefendedRetriever.from_config(base or Ranked(docs=DOCUMENTS), config, **given)
+    return partial(written, tmp_path)
 
 
 EVERYTHING = """
@@ -172,12 +151,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("text", "said"), WRONG)
 def test_what_is_wrong_is_said_in_one_line_with_its_place(write, text, said):
-    path = write(text)
-    with pytest.raises(ConfigurationError) as error:
-        SentinelConfig.load(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}:{said}")
-    assert "\n" not in message
+    assert_refused(write(text), said)
 
 
 @pytest.mark.parametrize("text", ["- 1", "word", "3", "[" * 20_000, "# word\n" * 30_001, "\x00", "k: 2024-99-99"])
@@ -271,73 +245,10 @@ def test_state_takes_the_place_of_history_and_ledger():
             DefendedRetriever.wrap(Ranked(docs=DOCUMENTS), state=wrong)
 
 
-# The hash
-
-
-class Named(Broken):
-    """An embedding model with a name."""
-
-    def __init__(self, name):
-        self.model_name = name
-
-
-def test_the_hash_tells_every_change_of_behaviour_apart(everything, tmp_path):
-    store = faiss(DOCUMENTS)
-    sample = np.eye(16, dtype=np.float32)
-    CorpusProfile(30, sample, "m").save(tmp_path / "one")
-    CorpusProfile(31, sample, "m").save(tmp_path / "two")
-    CorpusProfile(30, sample[::-1].copy(), "m").save(tmp_path / "three")
-
-    def hashed(**options):
-        return DefendedRetriever.wrap(options.pop("base", store), **options).config_hash
-
-    changed = [
-        {},
-        {"policy": "none"},
-        {"k": 3},
-        {"base": store.as_retriever(search_kwargs={"k": 7})},
-        {"profile": tmp_path / "one"},
-        {"profile": tmp_path / "two"},
-        {"profile": tmp_path / "three"},
-        {"base": Ranked(docs=DOCUMENTS)},
-        {"prevalence": 0.5},
-        {"exact": False},
-        {"on_error": "open"},
-        {"history": None},
-        {"sample": 0.5},
-        {"callers": {"trust": 0.5}},
-        {"callers": {"tenants": {"a": {"k": 3}}}},
-        {"resilience": {"failures": 2}},
-    ]
-    found = [hashed(**options) for options in changed]
-    assert len(set(found)) == len(changed)
-    assert found == [hashed(**options) for options in changed]
-    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in found)
-
-
-def test_the_hash_knows_the_embedding_model_and_no_secret(tmp_path):
-    def hashed(**options):
-        return DefendedRetriever.wrap(Ranked(docs=DOCUMENTS), **options).config_hash
-
-    assert len({hashed(), *(hashed(embeddings=Named(name)) for name in ("a", "b"))}) == 3
-    same = {hashed(), hashed(hash_key="a"), hashed(hash_key="b"), hashed(sinks=[print]), hashed(attach="none")}
-    assert len(same) == 1
-    urls = {hashed(state=f"sqlite:///{tmp_path}/{name}") for name in ("a.db", "b.db")}
-    assert len(urls) == 1
-    assert urls != same
-    assert hashed(resources=Resources()) == hashed()
-
-
-def test_a_policy_that_never_looks_is_not_asked_for_a_model_s_name():
-    class Unnameable(Named):
-        @property
-        def fingerprint(self):
-            raise ConfigurationError("no such model")
-
-    options = {"base": Ranked(docs=DOCUMENTS), "embeddings": Unnameable("a")}
-    DefendedRetriever(**options, policy="none")
-    with pytest.raises(ConfigurationError, match="no such model"):
-        DefendedRetriever(**options, policy="rules")
+def test_bad_files_are_data_errors(write):
+    write("{}", "models.json")
+    with pytest.raises(DataError, match=r"models\.json"):
+        wrapped(write("models: models.json"))
 
 
 # Setting and copying
@@ -363,87 +274,3 @@ def test_a_copy_can_be_reloaded_as_what_it_was_copied_from(everything):
     assert copy.state is made.state, "its url is the same"
     assert copy.config_hash == made.config_hash
     made.state.close()
-
-
-def test_bad_files_are_data_errors(write):
-    write("{}", "models.json")
-    with pytest.raises(DataError, match=r"models\.json"):
-        wrapped(write("models: models.json"))
-
-
-@given(st.text(max_size=200))
-def test_any_text_is_read_or_refused(text):
-    try:
-        data, lines = read(text, "x")
-    except ConfigurationError as error:
-        said = str(error)
-        data, lines = None, {}
-    else:
-        said = "x"
-    assert said.startswith("x")
-    assert "\n" not in said
-    assert all(1 <= line <= len(text.splitlines()) + 1 for line in lines.values())
-    assert not lines or isinstance(data, dict | list)
-
-
-def test_lines_are_those_of_the_file():
-    data, lines = read("a: 1\n\nb:\n  - c: 2\n  -\n    d: {e: [5]}\n", "x")
-    assert data == {"a": 1, "b": [{"c": 2}, {"d": {"e": [5]}}]}
-    assert {key: lines[key] for key in [("a",), ("b",), ("b", 0, "c"), ("b", 1, "d", "e", 0)]} == {
-        ("a",): 1,
-        ("b",): 3,
-        ("b", 0, "c"): 4,
-        ("b", 1, "d", "e", 0): 6,
-    }
-
-
-# The documentation
-
-
-def keys(model, prefix=""):
-    """Every key of a configuration, as docs/configuration.md writes it."""
-    for name in model.model_fields:
-        yield f"{prefix}{name}"
-        nested = {"policy": (PolicySpec, "."), "resilience": (Resilience, "."), "callers": (CallerDefaults, ".")}
-        nested |= {"tenants": (TenantDefaults, ".NAME."), "answer": (AnswerSpec, "."), "template": (RagTemplate, ".")}
-        nested |= dict.fromkeys(("prompt_defenses", "answer_defenses"), (DefenseSpec, "[]."))
-        nested["generation"] = (DefenseSpec, ".")
-        if name in nested:
-            inner, joint = nested[name]
-            yield from keys(inner, f"{prefix}{name}{joint}")
-        if name == "sinks":
-            for spec in get_args(get_args(SinkSpec)[0]):
-                yield from keys(spec, f"{prefix}sinks[].")
-
-
-def test_every_key_is_documented_with_its_default():
-    page = (ROOT / "docs/configuration.md").read_text()
-    rows = dict(re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE))
-    assert set(rows) == set(keys(SentinelConfig))
-    for name, value in Resilience().model_dump().items():
-        assert float(rows[f"resilience.{name}"]) == value
-    for name in ("max_bytes", "backups", "daily", "flush"):
-        assert rows[f"sinks[].{name}"].strip("`") == str(JsonlSpec.model_fields[name].default).lower()
-
-
-def test_the_page_s_example_is_valid(write, monkeypatch, tmp_path):
-    page = (ROOT / "docs/configuration.md").read_text()
-    (text,) = re.findall(r"^```yaml\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
-    monkeypatch.setenv("SENTINEL_HASH_KEY", "a secret")
-    made = wrapped(write(text))
-    assert len(made.invoke(QUERY)) == 5
-    assert (tmp_path / "sentinel.db").exists()
-    made.state.close()
-
-
-def test_the_example_file_says_every_key_and_its_default(tmp_path, write):
-    text = (ROOT / "examples/sentinel.yaml").read_text()
-    config = SentinelConfig.load(write(text))
-    assert set(yaml.safe_load(text)) == set(SentinelConfig.model_fields)
-    assert set(yaml.safe_load(text)["resilience"]) == set(Resilience.model_fields)
-    assert config.resilience == Resilience()
-    same = {"k", "on_error", "shadow", "attach", "profile", "models", "calibration", "prevalence", "exact", "hash_key"}
-    default = SentinelConfig()
-    assert all(getattr(config, name) == getattr(default, name) for name in same)
-    assert len(wrapped(config).invoke(QUERY)) == 4
-    assert (tmp_path / "decisions.jsonl").read_text().count("\n") == 1

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,6 +12,7 @@ from strategist import DefendedRAG, DefendedRetriever
 from strategist import rag as module
 from strategist.configuration import SentinelConfig
 from tests.strategist.rag_world import ANSWER, CALLER, Redact, Scripted, Twice, rag
+from tests.strategist.reloading import Decisions, hammered
 from tests.strategist.world import QUERY, Ranked, corpus
 
 DOCUMENTS = corpus()
@@ -45,41 +43,15 @@ class Marking(Scripted):
 
 def test_no_answer_mixes_two_configurations():
     configs = [config(number) for number in NUMBERS]
-    generator, base, decisions, lock = Marking(), Ranked(docs=DOCUMENTS), [], threading.Lock()
+    generator, base, decisions = Marking(), Ranked(docs=DOCUMENTS), Decisions()
     known = {}
     for one in configs:
         chain = built(one, base, generator)
         known[chain.retriever.config_hash, chain.config_hash] = one.k
     assert len({first for first, _ in known}) == len({second for _, second in known}) == len(configs)
 
-    def sink(decision):
-        with lock:
-            decisions.append(decision)
-
-    made = built(configs[0], base, generator, sinks=[sink])
-    stop, answers = threading.Event(), []
-
-    def ask(_):
-        while not stop.is_set():
-            answers.append(made.invoke(QUERY))
-
-    async def ask_all():
-        while not stop.is_set():
-            answers.extend(await asyncio.gather(*(made.ainvoke(QUERY) for _ in range(4))))
-
-    with ThreadPoolExecutor(5) as pool:
-        asking = [pool.submit(ask, i) for i in range(3)] + [pool.submit(asyncio.run, ask_all())]
-        try:
-            for turn in range(32):
-                begun = len(decisions)
-                made.reload(configs[turn % len(configs)])
-                while all(d.answer.config != made.config_hash for d in decisions[begun:]):
-                    assert not any(task.done() for task in asking)
-                    time.sleep(0.0005)
-        finally:
-            stop.set()
-        for task in asking:
-            task.result()
+    made = built(configs[0], base, generator, sinks=[decisions])
+    answers = hammered(made, configs, decisions, lambda d: d.answer.config, reloads=32, threads=3, tasks=4)
     assert len(decisions) == len(answers)
     by_id = {decision.id: decision for decision in decisions}
     met = set()

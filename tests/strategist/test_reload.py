@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +15,7 @@ from sentinel.models import shipped_models
 from strategist import DefendedRetriever
 from strategist.configuration import SentinelConfig
 from strategist.decision import text_hash
+from tests.strategist.reloading import Decisions, hammered
 from tests.strategist.world import QUERY, Ranked, corpus, faiss, planted
 
 DOCUMENTS = corpus()
@@ -45,37 +44,9 @@ def test_no_request_mixes_two_configurations(base):
     configs = [config(number) for number in NUMBERS]
     hashes = {DefendedRetriever.from_config(base, one).config_hash: one for one in configs}
     assert len(hashes) == len(configs)
-    decisions, lock = [], threading.Lock()
-
-    def sink(decision):
-        with lock:
-            decisions.append(decision)
-
-    made = DefendedRetriever.from_config(base, configs[0], sinks=[sink])
-    stop = threading.Event()
-    served = []
-
-    def ask(_):
-        while not stop.is_set():
-            served.append(len(made.invoke(QUERY)))
-
-    async def ask_all():
-        while not stop.is_set():
-            served.extend(len(found) for found in await asyncio.gather(*(made.ainvoke(QUERY) for _ in range(8))))
-
-    with ThreadPoolExecutor(6) as pool:
-        asking = [pool.submit(ask, i) for i in range(4)] + [pool.submit(asyncio.run, ask_all())]
-        try:
-            for turn in range(40):
-                begun = len(decisions)
-                made.reload(configs[turn % len(configs)])
-                while all(d.config_hash != made.config_hash for d in decisions[begun:]):  # others are on their way
-                    assert not any(task.done() for task in asking)
-                    time.sleep(0.0005)
-        finally:
-            stop.set()
-        for task in asking:
-            task.result()
+    decisions = Decisions()
+    made = DefendedRetriever.from_config(base, configs[0], sinks=[decisions])
+    served = hammered(made, configs, decisions, lambda d: d.config_hash, reloads=40, threads=4, tasks=8)
     assert len(decisions) == len(served)
     assert {d.config_hash for d in decisions} == set(hashes)  # the hammering met them all
     for decision in decisions:
