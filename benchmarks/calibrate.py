@@ -1,12 +1,13 @@
-"""`sentinel-bench calibrate`: what each defense does to attacks and to benign users of a corpus, and the price chosen.
+"""`sentinel-bench calibrate`: what each defense does to attacks and to benign users of a corpus, and how far to go.
 
 Three disjoint sources: attacks that the project makes of corpus text, the fit part of the benign sessions for what
-each defense costs alone, and the calibrate part for the price, by conformal risk control. Nothing under test is read.
+defenses cost and which prices buy most at every cost, and the calibrate part for the strongest of these that keeps the
+promise, by conformal risk control. Nothing under test is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +23,12 @@ from benchmarks.losses import (
     PRIOR_COST,
     cost_curve,
     looking,
-    losses_by_price,
+    losses_by_setting,
     request_looks,
     request_losses,
     shares_by_look,
 )
-from benchmarks.rates import shared_rates
+from benchmarks.rates import best_settings
 from benchmarks.readings import Report, Traffic
 from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
@@ -39,8 +40,6 @@ from strategist.conformal import sessions_needed, smallest_alpha, strongest
 
 ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign-hard": 0.05}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
-PRICES = (0.0, *np.geomspace(0.03, 3_000.0, 61).round(6).tolist())
-"""Settings from the strongest intervention to the mildest, times the rates; beyond the last nothing is done."""
 MOST = 60
 """Sessions of one attack at most; `MOST_SERIES` where one session is a series of questions."""
 MOST_SERIES = 30
@@ -66,7 +65,7 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0, 6.0)),
     ("instruction_filter", {}),
     ("jamming_filter", {}),
-    *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1)),
+    *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1, 0.04, 0.015)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
 
@@ -74,16 +73,16 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
 def choose(
     losses: Mapping[str, NDArray[np.float64]], alphas: Mapping[str, float], *, strict: bool
 ) -> tuple[int | None, dict[str, Promise]]:
-    """The lowest price that keeps the promise to every kind of benign traffic.
+    """The strongest setting that keeps the promise to every kind of benign traffic.
 
     Args:
-        losses: By kind of traffic, shape (sessions, prices), prices ascending.
+        losses: By kind of traffic, shape (sessions, settings), from the strongest to the mildest.
         alphas: The promise to each kind.
         strict: Refuse a kind with fewer sessions than its promise takes. Else the few sessions of a trial are not to
             forbid everything: they may lose `alpha`, and what is promised is 1 / (n + 1) more, for the next one.
 
     Returns:
-        The price's index, None if none keeps all promises; and the promises.
+        The setting's index, None if none keeps all promises; and the promises.
 
     Raises:
         DataError: Too few sessions, and `strict`.
@@ -118,7 +117,7 @@ def calibrate(
     strict: bool = True,
     report: Report = lambda *_: None,
 ) -> Calibration:
-    """Measure the candidates on a corpus and choose the price.
+    """Measure the candidates on a corpus and choose how far to go.
 
     Args:
         data: The data set; its poison and its membership targets are not read.
@@ -144,26 +143,21 @@ def calibrate(
     held += _more_benign(made, seed, "calibrate")
     measured = [*traffic, *_more_benign(made, seed, "fit")]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report)
-    report("setting rates", 0, 1)
-    calibration = found.model_copy(update={"rates": shared_rates(found, benign, attacked, alphas)})
-    losses = _by_kind((staged for staged, _ in stage(data, held, model, models, seed, report)), calibration, PRICES)
+    report("weighing cost against harm", 0, 1)
+    settings = best_settings(found, benign, attacked, alphas)
+    losses: dict[str, NDArray[np.float64]] = {}
+    for staged, _ in stage(data, held, model, models, seed, report):
+        table = losses_by_setting(staged, found, settings)
+        losses[staged.name] = np.concatenate([losses[staged.name], table]) if staged.name in losses else table
     chosen, promises = choose(losses, alphas, strict=strict)
-    return calibration.model_copy(
+    return found.model_copy(
         update={
-            "price": None if chosen is None else PRICES[chosen],
+            "price": None if chosen is None else 1.0,
+            "rates": {} if chosen is None else settings[chosen],
             "promises": promises,
             "fitted_on": made_from(data, seed),
         }
     )
-
-
-def _by_kind(
-    benign: Iterable[Staged], calibration: Calibration, prices: Sequence[float]
-) -> dict[str, NDArray[np.float64]]:
-    tables: dict[str, list[NDArray[np.float64]]] = {}
-    for staged in benign:
-        tables.setdefault(staged.name, []).append(losses_by_price(staged, calibration, prices))
-    return {kind: np.concatenate(found) for kind, found in tables.items()}
 
 
 def made_from(data: Dataset, seed: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from benchmarks.fit import SHARES
 from benchmarks.samples import Sample
 from benchmarks.staged import Staged
 from sentinel.vocabulary import Request, Threat
-from strategist.calibration import Calibration
+from strategist.calibration import Calibration, Origin
 from strategist.policies.adaptive import AdaptivePolicy
 
 PRIOR = 20.0
@@ -21,6 +21,8 @@ LOOKS = 10
 """Levels of threat at which attacks are counted."""
 ALIKE = 0.5
 """Usual weight of a level that is spread evenly over the attacks."""
+Setting = Mapping[Origin, float]
+"""The price of a lost share for each origin of threats."""
 Plans = tuple[tuple[tuple[str, str], ...], ...]
 UNKNOWN: float = AdaptivePolicy.model_fields["unknown"].default
 """P of a threat that was not evaluated, as the policy takes it."""
@@ -71,16 +73,21 @@ def _worth(staged: Staged, session: int, turn: int, sample: Sample) -> tuple[flo
     return len(gold.intersection(base)) / most, len(gold.intersection(served)) / most
 
 
-def losses_by_price(staged: Staged, calibration: Calibration, prices: Sequence[float]) -> NDArray[np.float64]:
-    """What benign sessions lose at every price, shape (sessions, prices).
+def policy_at(calibration: Calibration, setting: Setting) -> AdaptivePolicy:
+    """The policy with these prices."""
+    return AdaptivePolicy(calibration=calibration.model_copy(update={"rates": dict(setting)}), price=1.0)
+
+
+def losses_by_setting(staged: Staged, calibration: Calibration, settings: Sequence[Setting]) -> NDArray[np.float64]:
+    """What benign sessions lose at every setting, shape (sessions, settings).
 
     A session whose plans do not change is served once.
     """
-    table = np.zeros((len(staged.requests), len(prices)))
+    table = np.zeros((len(staged.requests), len(settings)))
     known: dict[tuple[int, Plans], float] = {}
-    for column, (price, chosen) in enumerate(zip(prices, plans_by_price(staged, calibration, prices), strict=True)):
-        policy = AdaptivePolicy(calibration=calibration, price=price)
-        for i, plans in enumerate(chosen):
+    for column, setting in enumerate(settings):
+        policy = policy_at(calibration, setting)
+        for i, plans in enumerate(plans_under(staged, policy)):
             if not any(plans):
                 continue  # nothing is done: nothing is lost
             if (i, plans) not in known:
@@ -89,11 +96,9 @@ def losses_by_price(staged: Staged, calibration: Calibration, prices: Sequence[f
     return table
 
 
-def plans_by_price(staged: Staged, calibration: Calibration, prices: Sequence[float]) -> Iterator[list[Plans]]:
-    """For every price, what the policy would do with each session: for each of its requests names and parameters."""
-    for price in prices:
-        policy = AdaptivePolicy(calibration=calibration, price=price)
-        yield [tuple(_plan(policy, staged, request) for request in requests) for requests in staged.requests]
+def plans_under(staged: Staged, policy: AdaptivePolicy) -> list[Plans]:
+    """What the policy would do with each session: for each of its requests names and parameters."""
+    return [tuple(_plan(policy, staged, request) for request in requests) for requests in staged.requests]
 
 
 def _plan(policy: AdaptivePolicy, staged: Staged, request: Request) -> tuple[tuple[str, str], ...]:

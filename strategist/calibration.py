@@ -132,8 +132,8 @@ class Calibration(BaseModel):
             beyond. Alike where nothing is said. A request that an echo gives away is no fluent text without one.
         price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
             stands for infinity: the calibration found no intervention that keeps the promise.
-        rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. The two
-            kinds of defenses then share what benign users may lose, and neither uses it up alone.
+        rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. One
+            price for both would be set by whichever hurts first, and leave the other idle.
         promises: By kind of benign traffic.
         models: Hash of the threat models that it was measured with.
         fitted_on: Where it comes from, for reports.

@@ -254,7 +254,9 @@ class AdaptivePolicy(Policy):
     def _objective(self) -> Objective | None:
         """What every request is held against; None where nothing is worth any price."""
         price = self.calibration.price if self.price is None else self.price
-        plans = _plans(self.calibration.dumps())
+        # Prices and promises change nothing of what may be chosen.
+        known = self.calibration.model_copy(update={"price": None, "rates": {}, "promises": {}, "fitted_on": ""})
+        plans = _plans(known.dumps())
         if price is None or not math.isfinite(price) or not plans.attacks:
             return None
         return Objective.of(self.calibration, plans, price, self.severity, self.latency)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks import calibrate as module
-from benchmarks.calibrate import ALPHAS, PRICES, UNCOUNTED, calibrate, choose
+from benchmarks.calibrate import ALPHAS, UNCOUNTED, calibrate, choose
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, load
-from benchmarks.losses import PRIOR_COST, losses_by_price
+from benchmarks.losses import PRIOR_COST, losses_by_setting
+from benchmarks.rates import RATES
 from benchmarks.readings import Traffic
 from benchmarks.staged import stage
 from sentinel.errors import DataError
@@ -89,9 +91,10 @@ def small() -> Dataset:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "CANDIDATES": FEW, "MOST": 5, "MOST_SERIES": 2, "MORE": 1, "PRICES": (0.0, 0.1, 1.0, 10.0)
+        "CANDIDATES": FEW, "MOST": 5, "MOST_SERIES": 2, "MORE": 1
     }.items():  # fmt: skip
         monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr("benchmarks.rates.RATES", (0.01, 0.1, 1.0, 10.0))
     # The machine's speed stands in the artefact, and nothing else that is not the data's.
     monkeypatch.setattr("strategist._attempts.time", SimpleNamespace(perf_counter=lambda: 0.0))
 
@@ -119,6 +122,7 @@ def test_an_artefact_depends_on_nothing_under_test(quick: None) -> None:
     assert sum(group.share for group in groups) == pytest.approx(1.0, abs=1e-5)
     assert all(group.left[1] == 0.0 for group in groups)
     assert all(group.left[2] == UNCOUNTED for group in groups if 2 in group.left)
+    assert found.price is None or found.rates.keys() == {"client", "corpus"}
     assert Calibration.loads(found.dumps()) == found
     with pytest.raises(DataError, match="--alpha"):
         choose({"benign": np.zeros((found.promises["benign"].sessions, 2))}, ALPHAS, strict=True)
@@ -140,6 +144,8 @@ HARSH = Calibration(
     )
 )
 """Nobody would plan it: it hides what shares three words, and only the price keeps it from harmless questions."""
+SETTINGS: list[Any] = [{"client": rate, "corpus": rate} for rate in (0.0, *RATES)]
+"""From the strongest to the mildest."""
 
 
 @pytest.mark.slow
@@ -147,6 +153,6 @@ HARSH = Calibration(
 def test_the_promise_holds_on_sessions_that_were_not_calibrated_on(kind: str, alpha: float) -> None:
     ((found, _),) = stage(data := load("bundled"), [Traffic.of(data, kind, 0)], BagOfWords(), shipped_models(), 0)
     for known in (shipped_calibration(), HARSH) if kind == "benign" else (HARSH,):
-        losses = losses_by_price(found, known, PRICES)
+        losses = losses_by_setting(found, known, SETTINGS)
         assert known is not HARSH or losses.max() > 0.0  # something is at stake
         assert held(losses, alpha, len(losses) // 2, range(200)).mean() <= alpha

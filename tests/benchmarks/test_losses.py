@@ -21,7 +21,7 @@ from benchmarks.losses import (
     UNKNOWN,
     cost_curve,
     looking,
-    losses_by_price,
+    losses_by_setting,
     request_losses,
     session_losses,
     shares_by_look,
@@ -164,22 +164,22 @@ def test_a_cost_never_falls_and_fits_the_artefact(measured: dict[str, list[tuple
     assert all(cost > 0.0 for cost in costs)  # the prior: nothing is free for want of sessions
 
 
-# By price
+# By setting
 
 
-def test_losses_by_price_are_those_of_serving_at_every_price(data: Dataset) -> None:
+def test_losses_by_setting_are_those_of_serving_at_every_setting(data: Dataset) -> None:
     traffic = Traffic.of(data, "benign", 0)
     echoing = replace(traffic, data=replace(data, passages=tuple(
         replace(p, text=f"{question(i)} {p.text}") if i < 4 else p for i, p in enumerate(data.passages)
     )))  # fmt: skip
     found = staged(echoing.data, echoing)
     known = Calibration(
-        options=(Option(name="echo_filter", residual={Threat.POISONING: {"x": 0.0}}, cost=((0.5, 0.2),)),)
+        options=(Option(name="echo_filter", residual={Threat.POISONING: {"x": 0.0}}, cost=((0.5, 0.2),)),), price=None
     )
-    prices = (0.0, 0.05, 1e6)
-    losses = losses_by_price(found, known, prices)
-    for column, price in enumerate(prices):
-        policy = AdaptivePolicy(calibration=known, price=price)
+    settings: list[Any] = [{"corpus": price, "client": 0.5} for price in (0.0, 0.05, 1e6)]
+    losses = losses_by_setting(found, known, settings)
+    for column, setting in enumerate(settings):
+        policy = AdaptivePolicy(calibration=known, price=setting["corpus"])
         assert losses[:, column].tolist() == session_losses(found, found.samples(policy))
     assert losses[:, 0].max() > 0.0
     assert not losses[:, -1].any()

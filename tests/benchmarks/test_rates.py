@@ -1,4 +1,4 @@
-"""The rates of both origins: where attacks do least harm, within what benign users may lose."""
+"""How far to go against both origins of threats: what does least harm at every cost to benign users."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks import rates as module
 from benchmarks.attacks import ATTACKS
 from benchmarks.calibrate import ALPHAS
 from benchmarks.data import Dataset
-from benchmarks.losses import plans_by_price
-from benchmarks.rates import RATES, harm_by_price, shared_rates
+from benchmarks.losses import plans_under, policy_at
+from benchmarks.rates import RATES, best_settings, harm_by_setting
 from benchmarks.readings import Traffic
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option
@@ -34,20 +34,20 @@ ONE = [SimpleNamespace(name="benign")]
 def set_up(
     monkeypatch: pytest.MonkeyPatch, losses: Mapping[str, Any], harms: Mapping[str, Any]
 ) -> tuple[list[Any], list[Any]]:
-    """Benign losses and harm as functions of the rate, by defense and by attack."""
+    """Benign losses and harm as functions of the price, by defense and by attack."""
 
-    def lost(staged: Any, calibration: Calibration, prices: Sequence[float]) -> np.ndarray:
+    def lost(staged: Any, calibration: Calibration, settings: Sequence[Mapping[Any, float]]) -> np.ndarray:
         (option,) = calibration.options  # one origin at a time
-        return np.array([[losses[option.name](price) for price in prices]] * 4)
+        return np.array([[losses[option.name](setting[option.origin]) for setting in settings]] * 4)
 
-    def harm(staged: Any, calibration: Calibration, prices: Sequence[float]) -> np.ndarray | None:
+    def harm(staged: Any, calibration: Calibration, settings: Sequence[Mapping[Any, float]]) -> np.ndarray | None:
         (option,) = calibration.options
         assert (option.name == "hide_probed") == (staged.name == "mba"), "an attack meets its own origin's defenses"
         made = harms[staged.name]
-        return None if made is None else np.array([made(price) for price in prices])
+        return None if made is None else np.array([made(setting[option.origin]) for setting in settings])
 
-    monkeypatch.setattr(module, "losses_by_price", lost)
-    monkeypatch.setattr(module, "harm_by_price", harm)
+    monkeypatch.setattr(module, "losses_by_setting", lost)
+    monkeypatch.setattr(module, "harm_by_setting", harm)
     return list(ONE), list(ATTACKED)
 
 
@@ -55,46 +55,63 @@ def below(edge: float, value: float, otherwise: float = 0.0) -> Any:
     return lambda price: value if price < edge else otherwise
 
 
+MILDEST = {"client": RATES[-1], "corpus": RATES[-1]}
+
+
 def test_each_origin_goes_as_far_as_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {"hide_probed": below(1.0, 0.5), "echo_filter": below(0.05, 0.5)}
-    benign, attacked = set_up(monkeypatch, losses, {"mba": lambda p: min(p, 1.0), "jamming": lambda p: min(p, 1.0)})
-    # Of rates that are alike within a step of harm the mildest one.
-    found = shared_rates(BOTH, benign, attacked, ALPHAS)
-    assert found["client"] >= 1.0
-    assert found["corpus"] == min(rate for rate in RATES if rate >= 0.05)
+    free = best_settings(BOTH, *set_up(monkeypatch, losses, {"mba": lambda p: p, "jamming": lambda p: p}), ALPHAS)
+    # More than is ever weighed is lost below; harm falls with the price, so as far as nothing is lost it goes.
+    wanted = {
+        "client": min(rate for rate in RATES if rate >= 1.0),
+        "corpus": min(rate for rate in RATES if rate >= 0.05),
+    }
+    assert free == [wanted, MILDEST]
+
+
+def test_from_the_strongest_to_the_mildest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(price: float) -> float:
+        return 0.02 / (1.0 + 5.0 * price)
+
+    def harm(price: float) -> float:
+        return min(price, 10.0) / 10.0
+
+    made = set_up(monkeypatch, {"hide_probed": lost, "echo_filter": lost}, {"mba": harm, "jamming": harm})
+    found = best_settings(BOTH, *made, ALPHAS)
+    assert found[-1] == MILDEST
+    assert len(found) > 10
+    spent = [lost(setting["client"]) + lost(setting["corpus"]) for setting in found]
+    done = [harm(setting["client"]) + harm(setting["corpus"]) for setting in found]
+    assert spent == sorted(spent, reverse=True)
+    assert done == sorted(done)
 
 
 def test_what_may_be_lost_is_spent_where_it_buys_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Either origin can have all that may be lost below 0.1, and not both.
-    all_of_it = 0.8 * ALPHAS["benign"]
-    losses = {"hide_probed": below(0.1, all_of_it), "echo_filter": below(0.1, all_of_it)}
+    # Below 0.1 either origin takes as much; one of them buys more with it.
+    losses = {"hide_probed": below(0.1, 0.008), "echo_filter": below(0.1, 0.008)}
     for mba, jamming, origin in ((0.1, 0.6, "client"), (0.6, 0.1, "corpus")):
         harms = {"mba": below(0.1, mba, 1.0), "jamming": below(0.1, jamming, 1.0)}
-        found = shared_rates(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
-        assert found[origin] < 0.1
-        assert min(found.values()) == found[origin]
-        assert max(found.values()) >= 0.1
+        both, first, *_ = best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
+        assert max(both.values()) < 0.1
+        assert [name for name, rate in first.items() if rate < 0.1] == [origin]
 
 
 def test_nothing_that_costs_is_bought_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {"hide_probed": below(1.0, 0.001), "echo_filter": below(1.0, 0.001)}
     harms = {"mba": below(1.0, 1.0 - module.NOTHING / 10.0, 1.0), "jamming": None}
-    found = shared_rates(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
-    assert found == {"client": RATES[-1], "corpus": RATES[-1]}
+    assert best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS) == [MILDEST]
 
 
-def test_where_nothing_keeps_the_bounds_both_are_as_mild_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_every_setting_costs_too_much_the_mildest_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {"hide_probed": lambda _: 0.5, "echo_filter": lambda _: 0.0}
     harms = {"mba": lambda _: 0.0, "jamming": lambda _: 0.0}
-    found = shared_rates(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
-    assert found == {"client": RATES[-1], "corpus": RATES[-1]}
+    assert best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS) == [MILDEST]
 
 
-def test_an_origin_without_options_gets_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_origin_without_options_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
     benign, attacked = set_up(monkeypatch, {"echo_filter": lambda _: 0.0}, {"jamming": lambda _: 0.0})
-    found = shared_rates(Calibration(options=(CORPUS,)), benign, attacked[1:], ALPHAS)
-    assert found == {"corpus": RATES[-1]}
-    assert shared_rates(Calibration(), benign, [], ALPHAS) == {}
+    assert best_settings(Calibration(options=(CORPUS,)), benign, attacked[1:], ALPHAS) == [{"corpus": RATES[-1]}]
+    assert best_settings(Calibration(), benign, [], ALPHAS) == [{}]
 
 
 # What is served
@@ -105,10 +122,11 @@ def test_harm_is_what_the_chosen_defenses_leave_and_take(data: Dataset) -> None:
     calibration = Calibration(
         options=(Option(name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0}}, cost=((0.5, 1.0),)),)
     )
-    harm = harm_by_price(found, calibration, (0.0, 1e9))
+    settings: list[Any] = [{"corpus": 0.0}, {"corpus": 1e9}]
+    harm = harm_by_setting(found, calibration, settings)
     assert harm is not None
     assert harm.tolist() == [0.0, 1.0]  # always on, and never
-    chosen = list(plans_by_price(found, calibration, (0.0, 1e9)))
+    chosen = [plans_under(found, policy_at(calibration, setting)) for setting in settings]
     assert all(plan == ((("echo_filter", "[]"),),) for plan in chosen[0])
     assert not any(any(plan) for plan in chosen[1])
 
@@ -116,4 +134,4 @@ def test_harm_is_what_the_chosen_defenses_leave_and_take(data: Dataset) -> None:
 def test_an_attack_without_success_does_no_harm_that_could_be_weighed(data: Dataset) -> None:
     traffic = Traffic.of(data, "poisonedrag", 0)
     unplanted = staged(data, Traffic(traffic.data, traffic.attack, traffic.sessions, ()))
-    assert harm_by_price(unplanted, BOTH, (0.0,)) is None
+    assert harm_by_setting(unplanted, BOTH, [{"corpus": 0.0, "client": 0.0}]) is None

@@ -84,5 +84,5 @@ def test_what_is_wrong_is_said(data: str, options: dict[str, str], what: str) ->
 def test_a_policy_that_voids_a_guarantee_is_refused_before_any_work(data: str) -> None:
     given = {"generator": "local", "generation": "dp_answer"}
     assert plan(Options(data, "none,adaptive", **given)).config["answers"]["generation"] == ["dp_answer", {}]
-    with pytest.raises(ConfigurationError, match="void beside .*policy always_on plans it for every request"):
+    with pytest.raises(ConfigurationError, match=r"void beside .*policy always_on plans it for every request"):
         plan(Options(data, "none,adaptive,always_on", **given))
