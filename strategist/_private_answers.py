@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from defenses import DEFENSES, Defense
+from defenses import DEFENSES, Defense, build
 from sentinel.errors import ConfigurationError
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
 from sentinel.vocabulary import Request, Threat
+from strategist.plan import DefensePlan
 from strategist.policies import Policy
 
 PRIVATE = "dp_answer"
@@ -23,7 +24,7 @@ def standing(policy: Policy) -> tuple[str, ...]:
     """What a policy plans for everybody: for several questions, each time, though nothing speaks against any of them.
 
     Nothing where a language model plans, which is not asked, and for a policy that cannot do with so little. What a
-    policy plans for some requests only is not told here, and voids the guarantee for these.
+    policy plans for some requests only is not told here; `voids` tells it of each.
     """
     if policy.manifest.passive or policy.manifest.cost is Cost.MODEL_CALL:
         return ()
@@ -37,6 +38,17 @@ def standing(policy: Policy) -> tuple[str, ...]:
         except Exception:  # a policy of somebody's own; what it does at a request is looked at there
             return ()
     return tuple(name for name in plans[0] if all(name in names for names in plans))
+
+
+def voids(plan: DefensePlan) -> str | None:
+    """What a request's plan holds that voids the guarantee for it; None if nothing does."""
+    for planned in plan.defenses:
+        name, stage = planned.name, DEFENSES.get(planned.name).manifest.stage
+        if name in RANKED or (stage in (Stage.RETRIEVAL, Stage.CONTEXT) and name not in APART):
+            return name
+        if stage is Stage.ANSWER and _reads_documents(build(name, planned.parameters)):
+            return name
+    return None
 
 
 def check_private(

@@ -30,6 +30,7 @@ from sentinel.errors import ComponentError, DataError, SentinelError
 from sentinel.manifest import Need, Stage
 from strategist._answer_checks import checked_answer, checked_check, checked_framed, checked_generated
 from strategist._planned import calls_model
+from strategist._private_answers import voids
 from strategist.answer_setup import AnswerSetup
 from strategist.capped import capped
 from strategist.decision import AnswerPart, Decision, Finding
@@ -192,7 +193,8 @@ class Answering:
             made = yield from self._tried("generate", "generate", name, call, None, waits=True, passes=DataError)
             if made is not None:
                 self.part.dropped |= {kept[place]: reason for place, reason in made.dropped.items()}
-                self.part.spent = made.spent
+                # The budget is charged all the same: a refund would tell what was planned.
+                self.part.spent = None if voids(self.decision.plan) else made.spent
                 return made.text
         if self.part.streamed and self.generator.streams:
             return (yield from self._streamed(asked.prompt))

@@ -15,7 +15,7 @@ from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
 from sentinel.vocabulary import Candidate, unit
 from strategist import DefendedRAG, DefendedRetriever, PolicyManifest
-from strategist._private_answers import APART, standing
+from strategist._private_answers import APART, standing, voids
 from strategist.configuration import SentinelConfig
 from strategist.policies import POLICIES, build_policy
 from tests.strategist.rag_world import Redact, Scripted, rag
@@ -83,6 +83,33 @@ def test_a_file_is_refused_and_a_reload_leaves_the_old_one():
         made.reload(void)
     assert (made.config_hash, made.retriever.config_hash) == before
     assert made.invoke(QUERY)["answer"]
+
+
+@pytest.mark.parametrize(("question", "claimed"), [(QUERY, True), (f"{QUERY} please", False)])
+def test_nothing_is_claimed_for_a_request_whose_plan_voids_it(question, claimed):
+    planning = policy(lambda request, profile: plan("cluster_filter" if "please" in request.query else "echo_filter"))
+    decisions = []
+    retriever = DefendedRetriever.wrap(BASE, policy=planning, sinks=[decisions.append])
+    made = rag(retriever=retriever, generation="dp_answer")
+    assert made.invoke(question)["answer"]
+    (decision,) = decisions
+    assert decision.answer.generation == "dp_answer"
+    assert (decision.answer.spent is not None) == claimed
+
+
+@pytest.mark.parametrize(
+    ("planned", "found"),
+    [
+        ((), None),
+        (("echo_filter", "spotlight", "safe_redirect"), None),
+        (("personal_data",), None),
+        (("echo_filter", "hide_probed"), "hide_probed"),
+        (("number_sources",), "number_sources"),
+        (("leak_guard",), "leak_guard"),
+    ],
+)
+def test_what_of_a_plan_voids_it(planned, found):
+    assert voids(plan(*planned)) == found
 
 
 def test_a_language_model_is_not_asked_what_it_always_plans():
