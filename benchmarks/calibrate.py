@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
-from benchmarks.effects import as_text, effects, outcomes
+from benchmarks.effects import Candidate, as_text, effects, outcomes
 from benchmarks.fit import ASKED, BENIGN, Part, training_traffic
 from benchmarks.losses import (
     PRIOR_COST,
@@ -68,6 +68,9 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1, 0.04, 0.015)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
+PORTABLE = tuple(c for c in CANDIDATES if c[0] not in FITTED and c != ("gibberish_filter", {"known": 6.0}))
+"""What does on other text about what it does here: not what reads models fitted here, nor what calls text gibberish
+that merely lacks this corpus's words."""
 
 
 def choose(
@@ -115,6 +118,7 @@ def calibrate(
     *,
     alphas: Mapping[str, float] = ALPHAS,
     strict: bool = True,
+    portable: bool = False,
     report: Report = lambda *_: None,
 ) -> Calibration:
     """Measure the candidates on a corpus and choose how far to go.
@@ -127,6 +131,7 @@ def calibrate(
         alphas: What benign sessions of each kind may lose on average.
         strict: Calibrate on all sessions but the fit part, and refuse too few; else keep the test part unread, and
             promise what the rest can carry.
+        portable: For use on corpora that nobody measured: leave out what rests on this one's (`PORTABLE`).
         report: Told of progress.
 
     Raises:
@@ -142,7 +147,8 @@ def calibrate(
     held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
     held += _more_benign(made, seed, "calibrate")
     measured = [*traffic, *_more_benign(made, seed, "fit")]
-    found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report)
+    candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
+    found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
     report("weighing cost against harm", 0, 1)
     settings = best_settings(found, benign, attacked, alphas)
     losses: dict[str, NDArray[np.float64]] = {}
@@ -192,25 +198,26 @@ def measured_options(
     seed: int,
     alphas: Mapping[str, float],
     report: Report,
+    candidates: Sequence[Candidate],
 ) -> tuple[Calibration, list[Staged], list[Staged]]:
     """What every candidate does and costs and which attacks look how threatening; benign traffic, and the attacks."""
     seen: dict[Threat, dict[str, list[float]]] = {}
     benign: list[Staged] = []
     attacked: list[Staged] = []
-    left: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
-    tolls: list[dict[Threat, dict[str, float]]] = [{} for _ in CANDIDATES]
+    left: list[dict[Threat, dict[str, float]]] = [{} for _ in candidates]
+    tolls: list[dict[Threat, dict[str, float]]] = [{} for _ in candidates]
     together: dict[Threat, dict[str, tuple[Outcome, ...]]] = {}
     looks: dict[str, list[Mapping[Threat, float]]] = {}
-    lost: list[dict[str, list[float]]] = [{} for _ in CANDIDATES]
-    spent: list[list[float]] = [[] for _ in CANDIDATES]
+    lost: list[dict[str, list[float]]] = [{} for _ in candidates]
+    spent: list[list[float]] = [[] for _ in candidates]
     for number, (staged, _) in enumerate(stage(data, traffic, model, models, seed, report)):
         report(f"measuring on {staged.name}", number, len(traffic))
         threat = staged.traffic.attack.manifest.threat
         if threat is not None:
             attacked.append(staged)
             seen.setdefault(threat, {})[staged.name] = [looking(p, (threat,)) for p in request_looks(staged)]
-            found = effects(staged, CANDIDATES)
-            counted = [1.0 - UNCOUNTED if name in FITTED else 1.0 for name, _ in CANDIDATES]
+            found = effects(staged, candidates)
+            counted = [1.0 - UNCOUNTED if name in FITTED else 1.0 for name, _ in candidates]
             if groups := outcomes(found, counted):
                 together.setdefault(threat, {})[staged.name] = groups
             for i, (share, toll, _) in enumerate(found):
@@ -223,7 +230,7 @@ def measured_options(
             continue
         benign.append(staged)
         looks.setdefault(staged.name, []).extend(request_looks(staged))
-        for i, candidate in enumerate(CANDIDATES):
+        for i, candidate in enumerate(candidates):
             samples = staged.samples(OnlyPolicy(defenses=(as_text(*candidate),)))
             lost[i].setdefault(staged.name, []).extend(request_losses(staged, samples))
             spent[i] += [ms for sample in samples for ms in sample.overhead_ms]
@@ -237,7 +244,7 @@ def measured_options(
             cost=cost_curve({k: [looking(p, left[i]) for p in seen] for k, seen in looks.items()}, lost[i], alphas),
             milliseconds=round(float(np.median(spent[i])), 3) if spent[i] else 0.0,
         )
-        for i, (name, parameters) in enumerate(CANDIDATES)
+        for i, (name, parameters) in enumerate(candidates)
     )
     mixture = {threat: shares_by_look(by) for threat, by in seen.items()}
     known = Calibration(options=options, together=together, mixture=mixture, price=None, models=models.hash)

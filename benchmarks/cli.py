@@ -253,6 +253,7 @@ def calibrate(
     keep_test: Annotated[
         bool, typer.Option("--keep-test", help="leave the test part unread, as `run` does, and promise what is left")
     ] = False,
+    portable: Annotated[bool, typer.Option(help="for other corpora: without what rests on this one's models")] = False,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     seed: Annotated[int, typer.Option(help="of generated attacks and the split")] = 0,
 ) -> None:
@@ -272,7 +273,9 @@ def calibrate(
         enough(dataset, seed, alphas)
     with Progress(err) as progress:
         fitted = ThreatModels.load(models) if models else fit_command(dataset, embedder, seed, "fit", progress)
-        calibration = measure(dataset, embedder, fitted, seed, alphas=alphas, strict=not keep_test, report=progress)
+        calibration = measure(
+            dataset, embedder, fitted, seed, alphas=alphas, strict=not keep_test, portable=portable, report=progress
+        )
     out_folder.mkdir(parents=True, exist_ok=True)
     (out_folder / MODELS).write_text(fitted.dumps() + "\n", encoding="utf-8")
     (out_folder / CALIBRATION).write_text(calibration.dumps() + "\n", encoding="utf-8")

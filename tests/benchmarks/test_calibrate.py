@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import calibrate as module
-from benchmarks.calibrate import ALPHAS, UNCOUNTED, calibrate, choose
+from benchmarks.calibrate import ALPHAS, CANDIDATES, FITTED, PORTABLE, UNCOUNTED, calibrate, choose
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, load
 from benchmarks.losses import PRIOR_COST, losses_by_setting
 from benchmarks.rates import RATES
@@ -126,6 +126,12 @@ def test_an_artefact_depends_on_nothing_under_test(quick: None) -> None:
     assert Calibration.loads(found.dumps()) == found
     with pytest.raises(DataError, match="--alpha"):
         choose({"benign": np.zeros((found.promises["benign"].sessions, 2))}, ALPHAS, strict=True)
+
+
+def test_what_is_for_other_corpora_rests_on_nothing_of_this_one() -> None:
+    assert {name for name, _ in PORTABLE} == {name for name, _ in CANDIDATES} - FITTED
+    assert [p["known"] for name, p in PORTABLE if name == "gibberish_filter"] == [10.0, 8.0]
+    assert {option.name for option in shipped_calibration().options}.isdisjoint(FITTED)
 
 
 def test_data_without_free_passages_cannot_be_calibrated(data: Dataset) -> None:
