@@ -150,7 +150,7 @@ def calibrate(
     candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
     report("weighing cost against harm", 0, 1)
-    settings = best_settings(found, benign, attacked, alphas)
+    settings = best_settings(found, benign, attacked, alphas, cautious=portable)
     losses: dict[str, NDArray[np.float64]] = {}
     for staged, _ in stage(data, held, model, models, seed, report):
         table = losses_by_setting(staged, found, settings)

@@ -31,12 +31,8 @@ out, err = Console(), Console(stderr=True)
 
 DEFAULT_POLICIES = "none,always_on,rules,adaptive"
 
-
-class Fitted(StrEnum):
-    """What detection models are fitted on."""
-
-    bundled = "bundled"
-    same = "same"
+Fitted = StrEnum("Fitted", ["bundled", "same"])
+"""What detection models are fitted on."""
 
 
 class Measured(StrEnum):

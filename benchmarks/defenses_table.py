@@ -66,15 +66,16 @@ NOTES = """
   they drop.
 - The query defenses are there for what is searched, not for what is served: `gist_rewrite` loosens a probe's grip a
   little, `neutralise_placeholders` and `normalise_query` keep other measurements honest. None replaces `hide_probed`.
-- `echo_filter` costs those who paste a sentence of the passage that they look for (*hard*), and `hide_probed` all who
-  paste one: policies switch them on for a reason, not for everybody.
+- `hide_probed` costs those who paste a sentence of the passage that they look for (*hard*): policies switch it on for a
+  reason, not for everybody.
 - `near_duplicate_filter` takes the number from planted documents, not the last of them: exposure stays, the good
   passages become reachable. It is for use beside a filter that recognises the last one.
 - `hide_for_client` and `exposure_budget` act on what one client asks over time; against attacks of one question a
   client they do nothing, and are not meant to.
 - `suspicion_filter` drops by the fitted models: its figures are those of the shipped ones, fitted on other text.
 - `cluster_filter` needs three planted documents that agree; `echo_filter` needs the question in the document. One
-  planted document in fluent prose without the question passes every filter here.
+  planted document in fluent prose without the question (`poison-unprefixed`) has neither: only `suspicion_filter` has
+  anything to go by there, how the text is written.
 - Token noise (`hotflip`) is recognised by the scanned corpus's own words; without a scan `gibberish_filter` is weaker.
 """
 

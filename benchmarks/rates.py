@@ -54,7 +54,12 @@ def harm_by_setting(
 
 
 def best_settings(
-    calibration: Calibration, benign: Sequence[Staged], attacked: Sequence[Staged], alphas: Mapping[str, float]
+    calibration: Calibration,
+    benign: Sequence[Staged],
+    attacked: Sequence[Staged],
+    alphas: Mapping[str, float],
+    *,
+    cautious: bool = False,
 ) -> list[dict[Origin, float]]:
     """Settings from the strongest to the mildest: each does the least harm of all that cost benign users as little.
 
@@ -68,6 +73,8 @@ def best_settings(
         benign: Benign traffic of the fit part, by kind.
         attacked: Generated attacks on the fit part's questions and targets.
         alphas: What each kind of benign traffic may lose.
+        cautious: Of settings that buy and cost the same here, the strongest and not the mildest: for corpora where
+            what an attack looks like, and so its probability, is not known as well as on this one.
 
     Returns:
         At least the mildest setting of all; one price for each origin that has options.
@@ -83,9 +90,10 @@ def best_settings(
         met = [table for table in tables if table is not None]
         harm[origin] = np.sum(met, axis=0) if met else np.zeros(len(RATES))
     kinds = {staged.name for staged in benign}
-    # By steps of `NOTHING`; what buys the same costs as little as it may, and of pairs that are alike the mildest.
+    # By steps of `NOTHING`; what buys the same costs as little as it may, and of pairs that are alike the first counts.
     pairs = []
-    for pair in product(reversed(range(len(RATES))), repeat=len(known)):
+    order = range(len(RATES)) if cautious else range(len(RATES))[::-1]
+    for pair in product(order, repeat=len(known)):
         at = dict(zip(known, pair, strict=True))
         spent = max((sum(float(lost[o][kind][i]) for o, i in at.items()) / alphas[kind] for kind in kinds), default=0.0)
         done = sum(float(harm[origin][i]) for origin, i in at.items()) / max(1, len(attacked))

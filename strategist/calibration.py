@@ -133,7 +133,8 @@ class Calibration(BaseModel):
         price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
             stands for infinity: the calibration found no intervention that keeps the promise.
         rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. One
-            price for both would be set by whichever hurts first, and leave the other idle.
+            price for both would be set by whichever hurts first, and leave the other idle. `sentinel-bench calibrate`
+            puts all that it chose here, and 1 for the price.
         promises: By kind of benign traffic.
         models: Hash of the threat models that it was measured with.
         fitted_on: Where it comes from, for reports.

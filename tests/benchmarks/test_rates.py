@@ -102,6 +102,17 @@ def test_nothing_that_costs_is_bought_for_nothing(monkeypatch: pytest.MonkeyPatc
     assert best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS) == [MILDEST]
 
 
+def test_of_settings_that_are_alike_here_the_cautious_take_the_strongest(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {"hide_probed": below(0.01, 0.004), "echo_filter": lambda _: 0.0}
+    harms = {"mba": below(1.0, 0.0, 1.0), "jamming": below(10.0, 0.0, 1.0)}
+    found = [
+        best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS, cautious=cautious)[0]
+        for cautious in (False, True)
+    ]
+    mild = {"client": max(r for r in RATES if r < 1.0), "corpus": max(r for r in RATES if r < 10.0)}
+    assert found == [mild, {"client": min(r for r in RATES if r >= 0.01), "corpus": RATES[0]}]
+
+
 def test_where_every_setting_costs_too_much_the_mildest_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = {"hide_probed": lambda _: 0.5, "echo_filter": lambda _: 0.0}
     harms = {"mba": lambda _: 0.0, "jamming": lambda _: 0.0}

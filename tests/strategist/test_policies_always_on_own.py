@@ -18,7 +18,7 @@ def test_always_the_same_plan(request, early, late):
 
 def test_it_holds_no_baseline_and_every_threat_of_documents_and_clients():
     plan = build_policy("always_on_own").before_retrieval(Request("q"), RiskProfile())
-    assert set(plan.names) >= {"hide_probed", "hide_for_client", "echo_filter", "cluster_filter", "suspicion_filter"}
+    assert set(plan.names) >= {"hide_probed", "hide_for_client", "echo_filter", "cluster_filter", "gibberish_filter"}
     manifests = [DEFENSES.get(name).manifest for name in plan.names]
     assert not any(manifest.baseline for manifest in manifests)
     covered = {threat.value for manifest in manifests for threat in manifest.threats}
