@@ -18,7 +18,8 @@ from benchmarks.alone import OnlyPolicy
 from benchmarks.attacks import Family, rng
 from benchmarks.data import Dataset
 from benchmarks.effects import Candidate, as_text, effects, outcomes
-from benchmarks.fit import ASKED, BENIGN, Part, training_traffic
+from benchmarks.fit import ASKED, benign_traffic, training_traffic
+from benchmarks.generated import BENIGN
 from benchmarks.losses import (
     PRIOR_COST,
     cost_curve,
@@ -144,9 +145,9 @@ def calibrate(
     traffic = [_limited(item, seed) for item in known if not any(s.id.startswith(ASKED) for s in item.sessions)]
     # What a run will score stays unread; for production there is no test to keep apart.
     parts = ("calibrate", "test") if strict else ("calibrate",)
-    held = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN for part in parts]
-    held += _more_benign(made, seed, "calibrate")
-    measured = [*traffic, *_more_benign(made, seed, "fit")]
+    held = [benign_traffic(data, made, name, part, seed) for name in BENIGN for part in parts]
+    held += _more_benign(data, made, seed, "calibrate")
+    measured = [*traffic, *_more_benign(data, made, seed, "fit")]
     candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
     report("weighing cost against harm", 0, 1)
@@ -251,12 +252,12 @@ def measured_options(
     return known, benign, attacked
 
 
-def _more_benign(made: Dataset, seed: int, part: str) -> list[Traffic]:
+def _more_benign(data: Dataset, made: Dataset, seed: int, part: str) -> list[Traffic]:
     """Requests that look like attacks are rare: more of them, made of passages and of one part's questions.
 
     By the generator that makes those under test where a data set brings none, so that they are exchangeable with them.
     """
-    known = Part(part, seed).sessions(Traffic.of(made, "benign", seed))
+    known = benign_traffic(data, made, "benign", part, seed)
     asked = {ask.query for session in known.sessions for ask in session.asks}
     source = replace(made, queries=tuple(q for q in made.queries if q.text in asked), drilldowns=(), hard=())
     return [

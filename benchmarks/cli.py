@@ -231,7 +231,7 @@ def fit(
     from benchmarks.fit import fit_command
     from strategist.embeddings import load_embeddings
 
-    dataset = load(data)
+    dataset = load(data, unlabelled=True)
     with Progress(err) as progress:
         models = fit_command(dataset, load_embeddings(embeddings), seed, "fit", progress)
     out_file.write_text(models.dumps() + "\n", encoding="utf-8")
@@ -240,7 +240,7 @@ def fit(
 
 @app.command()
 def calibrate(
-    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout; a log of questions will do")],
+    data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout; qrels may lack")],
     out_folder: Annotated[Path, typer.Option("--out", help="folder for calibration.json and models.json")] = Path(
         "calibration"
     ),
@@ -263,7 +263,7 @@ def calibrate(
     from strategist.calibration import MODELS
     from strategist.embeddings import load_embeddings
 
-    dataset, embedder = load(data), load_embeddings(embeddings)
+    dataset, embedder = load(data, unlabelled=True), load_embeddings(embeddings)
     alphas = {**ALPHAS, "benign": alpha}
     if not keep_test:
         enough(dataset, seed, alphas)

@@ -122,7 +122,7 @@ class Dataset:
         name: The folder's name; `dataset` in the results.
         folder: Where it lies.
         passages: The corpus, in file order.
-        queries: Benign questions that have at least one gold passage in the corpus.
+        queries: Benign questions, with at least one gold passage in the corpus unless they were read `unlabelled`.
         poison: Targets of poisoning attacks.
         membership: Targets of membership attacks.
         drilldowns: Shipped drill-downs; empty where they are generated from the corpus.
@@ -188,26 +188,31 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-def load(data: str | Path) -> Dataset:
+def load(data: str | Path, *, unlabelled: bool = False) -> Dataset:
     """Read a data set.
 
     Args:
         data: `bundled`, or a folder.
+        unlabelled: Keep questions whose gold passages nobody knows, and do without qrels: a log of questions is
+            enough to fit and to calibrate on, where what the undefended search finds is what may be lost.
 
     Raises:
         DataError: No folder, no corpus.jsonl or queries.jsonl or qrels, an empty corpus, duplicate ids, a malformed
-            line, or no question whose gold passage stands in the corpus.
+            line, or no question (whose gold passage stands in the corpus, unless `unlabelled`).
     """
     bundled = str(data) == "bundled"
     folder = BUNDLED if bundled else Path(data)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+    needed = ("corpus.jsonl", "queries.jsonl", *(() if unlabelled else ("qrels/test.tsv",)))
+    for name in needed:
         if not (folder / name).is_file():
-            raise DataError(f"{folder}: no {name}; a data set has corpus.jsonl, queries.jsonl and qrels/test.tsv")
+            raise DataError(f"{folder}: no {name}; a data set has {', '.join(needed[:-1])} and {needed[-1]}")
     passages = _passages(folder / "corpus.jsonl")
     known = {passage.id for passage in passages}
-    queries = _queries(folder / "queries.jsonl", qrels(folder / "qrels" / "test.tsv"), known)
+    labels = folder / "qrels" / "test.tsv"
+    gold = qrels(labels) if labels.is_file() else {}
+    queries = _queries(folder / "queries.jsonl", gold, known, unlabelled)
     name = "bundled" if bundled else folder.resolve().name
     return Dataset(
         name, folder, passages, queries,
@@ -235,7 +240,7 @@ def _passages(path: Path) -> tuple[Passage, ...]:
     return tuple(passages)
 
 
-def _queries(path: Path, gold: Mapping[str, frozenset[str]], known: set[str]) -> tuple[Query, ...]:
+def _queries(path: Path, gold: Mapping[str, frozenset[str]], known: set[str], unlabelled: bool) -> tuple[Query, ...]:
     queries: list[Query] = []
     seen: set[str] = set()
     for number, row in rows(path, ("_id", "text")):
@@ -245,13 +250,13 @@ def _queries(path: Path, gold: Mapping[str, frozenset[str]], known: set[str]) ->
             raise DataError(f"{where}: id {key!r} stands there twice")
         seen.add(key)
         found = gold.get(key, frozenset()) & known
-        if found:
+        if found or unlabelled:
             meta = metadata_of(row, where)
             text = text_of(row, "text", where)
             answers = (_answer(meta, name) for name in ("dataset", "answer", "short_answer"))
             queries.append(Query(key, text, found, *answers))
     if not queries:
-        raise DataError(f"{path}: no question has a gold passage in the corpus")
+        raise DataError(f"{path}: no question{'' if unlabelled else ' has a gold passage in the corpus'}")
     return tuple(queries)
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from benchmarks._separation import Figure, Scores, compare
 from benchmarks.attacks import Family
 from benchmarks.disguises import AT
-from benchmarks.fit import BENIGN, PREVALENCE, SHARES, SKIPPED, THROUGH_THE_CORPUS, fit_models
+from benchmarks.fit import PREVALENCE, SHARES, SKIPPED, THROUGH_THE_CORPUS, fit_models
+from benchmarks.generated import BENIGN
 from benchmarks.readings import Reading
 from benchmarks.statistics import bins, tpr_at_fpr
 from sentinel.fitting import ALSO

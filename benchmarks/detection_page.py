@@ -13,8 +13,8 @@ from benchmarks.attacks import ATTACKS, Family
 from benchmarks.data import Dataset, load
 from benchmarks.detection import Detection
 from benchmarks.disguises import AT, DISGUISES, disguised
-from benchmarks.fit import BENIGN, PREVALENCE, SKIPPED, training_traffic
-from benchmarks.generated import generated
+from benchmarks.fit import PREVALENCE, SKIPPED, training_traffic
+from benchmarks.generated import BENIGN, generated
 from benchmarks.readings import Reading, Traffic, read
 from benchmarks.splits import split
 

@@ -14,7 +14,7 @@ from langchain_core.embeddings import Embeddings
 
 from benchmarks.attacks import ATTACKS, Family, rng
 from benchmarks.data import Dataset, Query
-from benchmarks.generated import generated
+from benchmarks.generated import BENIGN, benign_sessions, generated
 from benchmarks.readings import Reading, Traffic, read
 from benchmarks.splits import split
 from sentinel.errors import DataError
@@ -25,7 +25,6 @@ from sentinel.vocabulary import Threat
 PREVALENCE = 0.01
 SHARES = {"benign": 0.6, "benign-drilldown": 0.3, "benign-hard": 0.1}
 """Benign traffic as fitting mixes it; the hard kind is rare, and a stress test rather than a sample."""
-BENIGN = tuple(SHARES)
 GOLD, CLEAN = "gold", "clean"
 """Kinds of honest candidates: those that answer the question, and the others; they weigh alike."""
 SKIPPED = ("interrogation-slow", "interrogation-sybil", "interrogation-open")
@@ -56,6 +55,14 @@ class Part:
         return Traffic(traffic.data, traffic.attack, kept, traffic.planted)
 
 
+def benign_traffic(data: Dataset, made: Dataset, name: str, part: str | None, seed: int) -> Traffic:
+    """Benign sessions of a data set, of one part of the split or all, asked of its copy with generated targets."""
+    every = Traffic.of(data, name, seed)
+    kept = {session.id for session in Part(part, seed).sessions(every).sessions}
+    sessions = [s for s in benign_sessions(data, made, name, seed) if s.id in kept]
+    return replace(every, data=made, sessions=sessions)
+
+
 def training_traffic(data: Dataset, seed: int, part: str | None = "fit") -> list[Traffic]:
     """Benign sessions of one part of the split, and every attack that can be made from the corpus text.
 
@@ -66,7 +73,7 @@ def training_traffic(data: Dataset, seed: int, part: str | None = "fit") -> list
     made = generated(data, seed)
     if not made.membership or not made.poison:
         raise DataError(f"{data.folder}: too few passages that no question needs, to make attacks from")
-    benign = [Part(part, seed).sessions(Traffic.of(made, name, seed)) for name in BENIGN]
+    benign = [benign_traffic(data, made, name, part, seed) for name in BENIGN]
     attacks = [
         name
         for name in ATTACKS.names()

@@ -1,7 +1,7 @@
 """Targets made from corpus text alone: what models and thresholds are fitted on, so that shipped targets stay unseen.
 
 `generated` gives a data set whose members, non-members and poisoned questions are the project's own. The shipped
-targets are read for their ids only, the questions under test not even for those: only their gold passages are avoided.
+targets are read for their ids only, the questions under test for their gold passages, which are avoided.
 """
 
 from __future__ import annotations
@@ -14,14 +14,21 @@ from dataclasses import replace
 
 from benchmarks._falsehoods import Fact, false_texts, find_facts, prefix
 from benchmarks._overlap import copies
-from benchmarks.attacks import rng
+from benchmarks.attacks import ATTACKS, Session, rng
 from benchmarks.attacks._substitutes import STOP
 from benchmarks.data import Dataset, MembershipTarget, Passage, PoisonTarget
 from benchmarks.questions import about_fact, document_frequencies, interrogation, telling_words
+from benchmarks.splits import split
 from sentinel.text import words
 
+BENIGN = ("benign", "benign-drilldown", "benign-hard")
+"""Whose passages are not to be touched."""
 HELD_OUT = 0.1
 """Share of the free passages that leave the corpus and become non-members; as many others become members."""
+FEW = 300
+"""Fewer free passages than this are too few to learn from: those that only questions of the fit part need join them."""
+FEWEST_HELD_OUT = 30
+"""Non-members even then, if that leaves half of the passages for other targets."""
 MOST = 150
 """Members, non-members, and poisoned questions, of each at most."""
 FEWEST_WORDS = 20
@@ -31,22 +38,27 @@ NATURAL, HOTFLIP = 5, 5
 def generated(data: Dataset, seed: int) -> Dataset:
     """A copy of a data set with targets of its own.
 
-    Free is a passage that answers no benign question and is no shipped membership target, drill-down document or
-    benign-hard document. A seeded tenth of the free passages is held out: these are the non-members, and they are gone
-    from the copy's corpus (save those that another passage repeats). As many of the remaining free passages, drawn the
-    same way, are the members. Poisoned questions are about free passages that are neither. A corpus whose passages are
-    all spoken for yields no targets, and attacks then say that the data set brings none.
+    Free is a passage that serves no benign session of any kind and is no shipped membership target. A seeded tenth of
+    the free passages is held out: these are the non-members, and they are gone from the copy's corpus (save those that
+    another passage repeats). As many of the remaining free passages, drawn the same way, are the members. Poisoned
+    questions are about free passages that are neither. Of a corpus whose passages nearly all answer something, those
+    that serve the fit part alone are taken too, which is what that part is for. If there are none either there are no
+    targets, and attacks then say that the data set brings none.
 
-    Benign questions, drill-downs and benign-hard queries are those of the data set: their passages are all still there.
+    Ask the copy for benign sessions by `benign_sessions`: they are those of the data set, and all that is calibrated
+    or tested on finds its passages there.
 
     Args:
         data: Any data set; its `poison` is replaced and its `ready_made` left out, both unread.
-        seed: Of every choice.
+        seed: Of every choice, and of the split.
     """
-    free = _free(data)
+    free, spare = _free(data, seed)
     draw = rng(seed, "generated")
     draw.shuffle(free)
-    count = min(MOST, math.floor(len(free) * HELD_OUT))
+    if len(free) < FEW:
+        draw.shuffle(spare)
+        free += spare
+    count = min(MOST, max(math.floor(len(free) * HELD_OUT), min(FEWEST_HELD_OUT, len(free) // 4)))
     held, rest = free[:count], free[count:]
     gone = {passage.id for passage in held}
     passages = tuple(p for p in data.passages if p.id not in gone)
@@ -65,17 +77,42 @@ def generated(data: Dataset, seed: int) -> Dataset:
         data,
         name=f"{data.name}-generated-{seed}",
         passages=passages,
+        queries=tuple(q for q in data.queries if not q.gold or not q.gold <= gone),
         membership=tuple(sorted(targets, key=lambda target: target.id)),
         poison=tuple(_poison(rest[len(members) :], frequencies, len(passages), seed)),
         ready_made=(),
     )
 
 
-def _free(data: Dataset) -> list[Passage]:
-    taken = {target.id for target in data.membership}
-    taken |= {d.doc_id for d in data.drilldowns} | {h.doc_id for h in data.hard}
-    taken |= {key for query in data.queries for key in query.gold}
-    return [p for p in data.passages if p.id not in taken and len(p.text.split()) >= FEWEST_WORDS]
+def benign_sessions(data: Dataset, made: Dataset, name: str, seed: int) -> list[Session]:
+    """Benign sessions of a data set over its copy: all of them, without the questions whose passages left it.
+
+    Args:
+        data: The data set that `made` is a copy of.
+        made: What `generated` gave.
+        name: A kind of benign traffic.
+        seed: Of the sessions.
+    """
+    sessions: list[Session] = []
+    for session in ATTACKS.get(name)().sessions(data, seed):
+        asks = tuple(ask for ask in session.asks if not ask.gold or not ask.gold.isdisjoint(made.by_id))
+        if asks:
+            sessions.append(session if asks == session.asks else replace(session, asks=asks))
+    return sessions
+
+
+def _free(data: Dataset, seed: int) -> tuple[list[Passage], list[Passage]]:
+    """Passages that nothing else needs, and those that only benign sessions of the fit part do."""
+    targets = {target.id for target in data.membership}
+    needed: dict[bool, set[str]] = {True: set(), False: set()}
+    for name in BENIGN:
+        sessions = ATTACKS.get(name)().sessions(data, seed)
+        parts = split(sessions, seed, name)
+        for session in sessions:
+            needed[parts[session.id] == "fit"].update(key for ask in session.asks for key in ask.gold)
+    usable = [p for p in data.passages if p.id not in targets and len(p.text.split()) >= FEWEST_WORDS]
+    later = [p for p in usable if p.id not in needed[False]]
+    return [p for p in later if p.id not in needed[True]], [p for p in later if p.id in needed[True]]
 
 
 def _poison(passages: Sequence[Passage], frequencies: Counter[str], documents: int, seed: int) -> list[PoisonTarget]:

@@ -126,7 +126,7 @@ def excerpt(source: Passage | Query, material: _Material, draw: random.Random) -
 
 def case(source: Passage | Query, material: _Material, draw: random.Random) -> str | None:
     """A long description in words of one's own that ends in the question; nothing of the passage stands in it."""
-    if not isinstance(source, Query):
+    if not isinstance(source, Query) or not source.gold:
         return None
     passage = material.by_id[min(source.gold)].text
     pool = [w for w in material.telling(passage + " " + source.text)[:10] if w not in words(source.text)]

@@ -23,6 +23,7 @@ from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, shipped_calibration
 from strategist.conformal import held
 from tests.benchmarks.datasets import BagOfWords
+from tests.benchmarks.tiny import tiny
 
 pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("ignore::sentinel.UncalibratedWarning")]
 KINDS = ("benign", "benign-drilldown", "benign-hard")
@@ -134,9 +135,9 @@ def test_what_is_for_other_corpora_rests_on_nothing_of_this_one() -> None:
     assert {option.name for option in shipped_calibration().options}.isdisjoint(FITTED)
 
 
-def test_data_without_free_passages_cannot_be_calibrated(data: Dataset) -> None:
+def test_data_without_free_passages_cannot_be_calibrated() -> None:
     with pytest.raises(DataError, match="too few passages"):
-        calibrate(replace(data, passages=data.passages[:3]), BagOfWords(), shipped_models(), 0, strict=False)
+        calibrate(tiny(), BagOfWords(), shipped_models(), 0, strict=False)
 
 
 HARSH = Calibration(

@@ -164,3 +164,19 @@ def test_a_malformed_ready_made_row_is_named(tmp_path: Path, row: dict[str, obje
     folder = write(tmp_path, files() | {"poison-phantom.jsonl": [row]})
     with pytest.raises(DataError, match=f"poison-phantom.jsonl, line 1: {said}"):
         load(folder)
+
+
+def test_a_log_of_questions_needs_no_qrels(folder: Path) -> None:
+    labelled = load(folder)
+    everything = load(folder, unlabelled=True)
+    assert everything.queries[: len(labelled.queries)] == labelled.queries
+    (folder / "qrels" / "test.tsv").unlink()
+    found = load(folder, unlabelled=True)
+    assert [q.id for q in found.queries] == [q.id for q in everything.queries]
+    assert not any(q.gold for q in found.queries)
+    assert (
+        refused(folder) == f"{folder}: no qrels/test.tsv; a data set has corpus.jsonl, queries.jsonl and qrels/test.tsv"
+    )
+    (folder / "queries.jsonl").write_text("")
+    with pytest.raises(DataError, match=r"queries\.jsonl: no question$"):
+        load(folder, unlabelled=True)

@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.data import load
 from benchmarks.fit import (
-    BENIGN,
     CLEAN,
     GOLD,
     SKIPPED,
@@ -18,6 +17,7 @@ from benchmarks.fit import (
     request_examples,
     training_traffic,
 )
+from benchmarks.generated import BENIGN
 from benchmarks.splits import split
 from sentinel.errors import DataError
 from sentinel.models import SUSPECT, ThreatModels
@@ -114,3 +114,14 @@ def test_training_traffic_is_generated_and_reads_one_part_of_the_benign_sessions
 def test_data_without_free_passages_cannot_be_fitted() -> None:
     with pytest.raises(DataError, match="too few passages"):
         training_traffic(replace(tiny(), queries=tiny().queries), 0)
+
+
+def test_a_log_of_questions_is_benign_traffic_enough() -> None:
+    data = load("bundled")
+    log = replace(data, queries=tuple(replace(q, gold=frozenset()) for q in data.queries), drilldowns=(), hard=())
+    traffic = training_traffic(log, 0)
+    by_name = {t.attack.manifest.name: t for t in reversed(traffic)}
+    assert {*BENIGN, "mba", "direct", "poisonedrag"} <= set(by_name)
+    assert all(by_name[name].sessions for name in BENIGN)
+    assert not any(ask.gold for s in by_name["benign"].sessions for ask in s.asks)
+    assert "case" not in {s.group for s in by_name["benign-hard"].sessions}, "made of the passage that answers"

@@ -8,7 +8,8 @@ import pytest
 from benchmarks._falsehoods import false_texts, find_facts, prefix
 from benchmarks.attacks import ATTACKS, rng
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, Query, load
-from benchmarks.generated import generated
+from benchmarks.generated import BENIGN, FEWEST_HELD_OUT, benign_sessions, generated
+from benchmarks.splits import split
 from sentinel.text import words
 from tests.benchmarks.tiny import BRIDGE, tiny
 
@@ -101,6 +102,50 @@ def test_a_corpus_that_is_spoken_for_yields_no_targets() -> None:
     small = generated(tiny(), 0)
     assert (small.membership, small.poison) == ((), ())
     assert small.passages == tiny().passages
+
+
+@cache
+def spoken_for() -> Dataset:
+    """Every passage answers a question, as where a corpus was collected for its questions."""
+    queries = tuple(Query(f"q-{p.id}", f"what is said of {p.title}?", frozenset({p.id})) for p in source().passages)
+    return replace(source(), queries=queries, drilldowns=(), hard=())
+
+
+def test_where_every_passage_answers_something_the_fit_part_gives_its_own() -> None:
+    data, small = spoken_for(), generated(spoken_for(), 0)
+    members, others = ([t.id for t in small.membership if t.member is member] for member in (True, False))
+    assert len(members) == len(others) > 0
+    assert len(others) <= FEWEST_HELD_OUT
+    assert small.poison
+    touched = {*members, *others} | {key for t in small.poison for key in t.gold}
+    for name in BENIGN:
+        sessions = ATTACKS.get(name)().sessions(data, 0)
+        parts = split(sessions, 0, name)
+        later = {key for s in sessions if parts[s.id] != "fit" for ask in s.asks for key in ask.gold}
+        assert not touched & later
+        assert later <= set(small.by_id)
+
+
+@pytest.mark.parametrize("name", BENIGN)
+def test_benign_sessions_are_those_of_the_data_without_the_questions_whose_passage_is_gone(name: str) -> None:
+    data, small = spoken_for(), generated(spoken_for(), 0)
+    every, kept = ATTACKS.get(name)().sessions(data, 0), benign_sessions(data, small, name, 0)
+    parts = split(every, 0, name)
+    assert [s for s in kept if parts[s.id] != "fit"] == [s for s in every if parts[s.id] != "fit"]
+    asked = {s.id: s.asks for s in every}
+    assert all(ask in asked[s.id] for s in kept for ask in s.asks)
+    assert all(not ask.gold.isdisjoint(small.by_id) for s in kept for ask in s.asks)
+    if name == "benign":
+        lost = sum(len(s.asks) for s in every) - sum(len(s.asks) for s in kept)
+        assert lost == len(data.queries) - len(small.queries) > 0
+
+
+def test_benign_traffic_that_is_made_of_the_corpus_is_the_same_over_the_copy() -> None:
+    data = replace(source(), drilldowns=(), hard=())
+    for name in BENIGN:
+        sessions = ATTACKS.get(name)().sessions(data, 0)
+        assert benign_sessions(data, generated(data, 0), name, 0) == sessions
+        assert {key for s in sessions for ask in s.asks for key in ask.gold} <= set(generated(data, 0).by_id)
 
 
 def test_facts_of_a_passage() -> None:
