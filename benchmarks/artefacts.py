@@ -101,8 +101,13 @@ def promised(price: float | None, promises: Mapping[str, Promise]) -> str:
     """What a calibration promises, in a sentence."""
     if price is None:
         return "no intervention keeps the promise on these sessions: adaptive does nothing."
-    kinds = [f"{kind} {p.alpha:.1%} ({p.sessions:,} sessions, which lost {p.loss:.1%})" for kind, p in promises.items()]
+    kinds = [f"{kind} {p.alpha:.1%} ({_kept(p)})" for kind, p in promises.items()]
     return f"adaptive costs benign sessions on average at most {', '.join(kinds)}."
+
+
+def _kept(promise: Promise) -> str:
+    unseen = "" if promise.unseen is None else f"; unseen ones {promise.unseen:.1%}"
+    return f"{promise.sessions:,} sessions, which lost {promise.loss:.1%}{unseen}"
 
 
 def _read(file: Path, note: str) -> Artefacts:

@@ -37,7 +37,7 @@ from sentinel.errors import DataError
 from sentinel.models import ThreatModels
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, Outcome, Promise
-from strategist.conformal import sessions_needed, smallest_alpha, strongest
+from strategist.conformal import held, sessions_needed, smallest_alpha, strongest
 
 ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign-hard": 0.05}
 """What benign sessions may lose on average, by kind. The last two are made of corpus text to resemble attacks."""
@@ -46,12 +46,19 @@ MOST = 60
 MOST_SERIES = 30
 MORE = 2
 """How many times the data set's own number of hard queries and follow-ups is made besides."""
+SPLITS = 200
+"""Random splits of the sessions that the promise is checked over."""
 FITTED = frozenset({"suspicion_filter"})
 """Defenses that read the fitted models. Attacks set no more than two numbers of these, but they are the very attacks
 that residuals are measured on: `UNCOUNTED` of what such a defense seems to stop is not counted on. Else a rule that
 knows an attack's construction would never be chosen beside it."""
 UNCOUNTED = 0.2
-PROBED = ((1000, 1000, 12, 8), (1000, 1000, 8, 5), (48, 48, 8, 5), (30, 28, 8, 5), (12, 10, 7, 3))
+PROBED = (
+    (1000, 1000, 12, 8), (1000, 1000, 8, 5), (1000, 1000, 6, 2), (48, 48, 8, 5), (48, 48, 6, 2),
+    (30, 28, 8, 5), (30, 28, 6, 2), (12, 10, 6, 2),
+)  # fmt: skip
+"""Strengths of `hide_probed`: run, grams, words and apart. To hide what is copied in one piece costs who pastes an
+excerpt, to hide what is copied with holes does not: how far to go in the one does not say how far in the other."""
 CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(
         ("hide_probed", {"run": run, "grams": grams, "words": words, "ordered": 0.35, "apart": apart})
@@ -69,9 +76,15 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1, 0.04, 0.015)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
-PORTABLE = tuple(c for c in CANDIDATES if c[0] not in FITTED and c != ("gibberish_filter", {"known": 6.0}))
+PORTABLE = tuple(
+    (name, parameters)
+    for name, parameters in CANDIDATES
+    if name not in FITTED
+    and (name, parameters) != ("gibberish_filter", {"known": 6.0})
+    and not (name == "hide_probed" and parameters["apart"] == 2)
+)
 """What does on other text about what it does here: not what reads models fitted here, nor what calls text gibberish
-that merely lacks this corpus's words."""
+that merely lacks this corpus's words, nor what calls a long question a copy for some words that it shares in order."""
 
 
 def choose(
@@ -105,10 +118,17 @@ def choose(
             alpha=alpha,
             sessions=len(losses[kind]),
             loss=0.0 if found is None else float(losses[kind][:, found].mean()),
+            unseen=_unseen(losses[kind], alpha),
         )
         for kind, alpha in bounds.items()
     }
     return found, promises
+
+
+def _unseen(losses: NDArray[np.float64], alpha: float) -> float | None:
+    """Mean loss of the sessions that a setting was not chosen on, over random splits; None with too few to split."""
+    part = max(len(losses) // 2, sessions_needed(alpha))
+    return float(held(losses, alpha, part, range(SPLITS)).mean()) if part < len(losses) else None
 
 
 def calibrate(
@@ -151,7 +171,7 @@ def calibrate(
     candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
     report("weighing cost against harm", 0, 1)
-    settings = best_settings(found, benign, attacked, alphas, cautious=portable)
+    settings = best_settings(found, benign, attacked, alphas)
     losses: dict[str, NDArray[np.float64]] = {}
     for staged, _ in stage(data, held, model, models, seed, report):
         table = losses_by_setting(staged, found, settings)

@@ -19,9 +19,9 @@ from strategist.policies.adaptive import AdaptivePolicy
 ORIGINS: tuple[Origin, ...] = ("client", "corpus")
 RATES = tuple(np.geomspace(0.003, 300.0, 36).round(6).tolist())
 """Prices that are tried for each origin of threats."""
-SPENT = tuple(np.geomspace(8.0, 0.05, 40).round(6).tolist())
+SPENT = tuple(np.geomspace(8.0, 0.02, 160).round(6).tolist())
 """What benign sessions of the fit part may lose, in multiples of what is promised, from much to little."""
-NOTHING = 0.003
+NOTHING = 0.0005
 """Mean harm that is not worth any loss of benign users."""
 
 
@@ -58,8 +58,6 @@ def best_settings(
     benign: Sequence[Staged],
     attacked: Sequence[Staged],
     alphas: Mapping[str, float],
-    *,
-    cautious: bool = False,
 ) -> list[dict[Origin, float]]:
     """Settings from the strongest to the mildest: each does the least harm of all that cost benign users as little.
 
@@ -73,8 +71,6 @@ def best_settings(
         benign: Benign traffic of the fit part, by kind.
         attacked: Generated attacks on the fit part's questions and targets.
         alphas: What each kind of benign traffic may lose.
-        cautious: Of settings that buy and cost the same here, the strongest and not the mildest: for corpora where
-            what an attack looks like, and so its probability, is not known as well as on this one.
 
     Returns:
         At least the mildest setting of all; one price for each origin that has options.
@@ -90,10 +86,11 @@ def best_settings(
         met = [table for table in tables if table is not None]
         harm[origin] = np.sum(met, axis=0) if met else np.zeros(len(RATES))
     kinds = {staged.name for staged in benign}
-    # By steps of `NOTHING`; what buys the same costs as little as it may, and of pairs that are alike the first counts.
+    # By steps of `NOTHING`; what buys the same costs as little as it may. Of pairs that are alike in both the strongest
+    # is taken: attacks that nobody generated look less threatening than these, and sessions that nothing was fitted on
+    # have the last word on what it costs.
     pairs = []
-    order = range(len(RATES)) if cautious else range(len(RATES))[::-1]
-    for pair in product(order, repeat=len(known)):
+    for pair in product(range(len(RATES)), repeat=len(known)):
         at = dict(zip(known, pair, strict=True))
         spent = max((sum(float(lost[o][kind][i]) for o, i in at.items()) / alphas[kind] for kind in kinds), default=0.0)
         done = sum(float(harm[origin][i]) for origin, i in at.items()) / max(1, len(attacked))

@@ -110,6 +110,8 @@ class Promise(BaseModel):
         alpha: The promised bound on the mean loss of the next session.
         sessions: Sessions that it was calibrated on.
         loss: Their mean loss at the chosen setting.
+        unseen: The check of the promise: what those lose on average that the setting was not chosen on, over many
+            random splits of the sessions; None where there are too few to split.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +119,7 @@ class Promise(BaseModel):
     alpha: float = Field(gt=0.0, le=1.0)
     sessions: int = Field(ge=0)
     loss: float = Field(ge=0.0, le=1.0)
+    unseen: float | None = Field(None, ge=0.0, le=1.0)
 
 
 class Calibration(BaseModel):

@@ -175,6 +175,10 @@ def evidence(
     rows: Annotated[int | None, typer.Option(min=8, help="training rows")] = None,
     held_out: Annotated[int | None, typer.Option(min=4, help="held-out rows")] = None,
     lora_r: Annotated[int | None, typer.Option(min=0, help="rank of adapters; 0 trains all weights")] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="scale of log-ratios; default: the method's own"),
+    ] = None,
     rho: Annotated[float | None, typer.Option(min=0.0, help="radius of the perturbation")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
@@ -192,8 +196,8 @@ def evidence(
     if kind not in KINDS:
         raise unknown_name("evidence", kind, KINDS)
     given = {
-        "steps": steps, "rows": rows, "held_out": held_out, "lora_r": lora_r, "rho": rho, "interval": interval,
-        "percentage": percentage, "learning_rate": learning_rate, "batch_size": batch_size,
+        "steps": steps, "rows": rows, "held_out": held_out, "lora_r": lora_r, "beta": beta, "rho": rho,
+        "interval": interval, "percentage": percentage, "learning_rate": learning_rate, "batch_size": batch_size,
     }  # fmt: skip
     settings = Settings.of(
         kind, model, seeds, methods, rates, {name: value for name, value in given.items() if value is not None}

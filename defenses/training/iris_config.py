@@ -11,6 +11,8 @@ from sentinel.errors import ConfigurationError
 
 BASELINES = {"spin": "sigmoid", "space": "bco_pair", "spif": "sppo_hard"}
 """Published self-play objectives and the loss of TRL's that each of them is."""
+OWN_BETA = {"iris": 1.0, "space": 1.0, "spin": 0.1, "spif": 0.1}
+"""Scale of the log-ratios where nothing else is told, by objective."""
 
 
 @dataclass
@@ -18,6 +20,8 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
     """Parameters of `IRISTrainer` and `self_play` (IRIS, arXiv 2604.20933), after those of `trl.DPOConfig`.
 
     Attributes:
+        beta: Scale of the log-ratios, > 0; None for the objective's own: 1 for `iris`, whose minimiser is the real
+            data's distribution at no other, and for `space`; 0.1 for `spin`, as published, and `spif`.
         objective: `iris`, or a baseline: `spin` (TRL's `sigmoid`), `space` (`bco_pair` at beta = 1, which is mu = 1),
             `spif` (`sppo_hard`: the published form is not known to us, this one is reconstructed).
         alpha_schedule: `adaptive`, `linear` or `constant`; see `scheduled_alpha`.
@@ -40,6 +44,9 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
         mix_previous: Train on the previous iteration's synthetic responses too, as SPIN does; `spin` alone.
     """
 
+    beta: float | None = field(
+        default=None, metadata={"help": "Scale of the log-ratios; None for the objective's own."}
+    )
     precompute_ref_log_probs: bool = field(
         default=True, metadata={"help": "The reference stands still in an iteration: computed once, then not kept."}
     )
@@ -69,6 +76,8 @@ class IRISConfig(DPOConfig):  # type: ignore[misc]
         Raises:
             ConfigurationError: A value is out of range, or two of them cannot be had together.
         """
+        if self.beta is None:
+            self.beta = OWN_BETA.get(self.objective, 1.0)
         super().__post_init__()
         rules = {
             "objective": self.objective in ("iris", *BASELINES),

@@ -110,3 +110,5 @@ def test_what_is_promised_in_words() -> None:
     known = {"from": "made", "price": 1.0, "promises": {"benign": kept["benign"].model_dump()}}
     assert told({"run": {"artefacts": known}}) == [("calibration", "made."), ("promise", sentence)]
     assert told({"run": {}}) == []
+    checked = {"benign": Promise(alpha=0.026, sessions=62, loss=0.0075, unseen=0.011)}
+    assert promised(1.0, checked).endswith("benign 2.6% (62 sessions, which lost 0.8%; unseen ones 1.1%).")

@@ -191,7 +191,7 @@ def test_a_value_out_of_range_is_named(tmp_path, wrong):
 
 def test_space_is_defined_at_beta_one(tmp_path):
     with pytest.raises(ConfigurationError, match="SPACE is defined at beta = 1"):
-        IRISConfig(str(tmp_path), **PLAIN, objective="space")
+        IRISConfig(str(tmp_path), **PLAIN, objective="space", beta=0.1)
 
 
 def test_a_reference_that_is_no_number_trains_nothing(tmp_path):
@@ -210,3 +210,10 @@ def test_a_resumed_run_is_the_whole_run(tmp_path):
     assert json.loads((tmp_path / "checkpoint-2" / "sentinel_reference.json").read_text())["schema"] == 1
     with pytest.raises(DataError, match="checkpoint of another model"):
         iris(tmp_path, model=language_model(seed=9), **changes).train(resume_from_checkpoint=True)
+
+
+@pytest.mark.parametrize(("objective", "beta"), [("iris", 1.0), ("space", 1.0), ("spin", 0.1), ("spif", 0.1)])
+def test_each_objective_has_a_beta_of_its_own(tmp_path, objective, beta):
+    assert IRISConfig(str(tmp_path), use_cpu=True, objective=objective).beta == beta
+    if objective != "space":
+        assert IRISConfig(str(tmp_path), use_cpu=True, objective=objective, beta=0.4).beta == 0.4

@@ -351,3 +351,18 @@ def test_two_processes_train_what_one_trains(run, tmp_path, model, pairs):
     one, two = (weights(loaded(tmp_path / name / "model")) for name in ("one", "two"))
     assert distance(one, two) < 2e-5
     assert distance(one, weights(language_model())) > 1e-3
+
+
+def test_what_evidence_is_told_is_what_it_measures(run, monkeypatch, tmp_path):
+    import defenses.training.evidence as module
+
+    told = []
+    monkeypatch.setitem(module.KINDS, "self-play", lambda: lambda settings, out, say: told.append(settings) or "page")
+    numbers = {
+        "steps": 7, "rows": 9, "held_out": 5, "lora_r": 2, "beta": 0.7, "rho": 0.3, "interval": 2, "percentage": 4.0,
+        "learning_rate": 0.01, "batch_size": 3, "seeds": 2,
+    }  # fmt: skip
+    flags = [word for name, value in numbers.items() for word in ("--" + name.replace("_", "-"), value)]
+    code, _ = run("evidence", "self-play", *flags, "--out", tmp_path / "page.md")
+    assert code == 0
+    assert {name: getattr(told[0], name) for name in numbers} == numbers

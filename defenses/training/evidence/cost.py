@@ -89,7 +89,7 @@ def train(settings: Settings, method: str, seed: int) -> dict[str, float]:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         # Every row to one length: the two then multiply matrices of the same sizes.
-        shared = {**plain(settings, seed, settings.steps), "pad_to_multiple_of": 128, "beta": settings.beta}
+        shared = {**plain(settings, seed, settings.steps), "pad_to_multiple_of": 128, "beta": settings.preference_beta}
         began = time.perf_counter()
         trainer: Any
         if method == "dpo":

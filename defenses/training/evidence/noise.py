@@ -82,7 +82,7 @@ def _run(settings: Settings, method: str, seed: int, begin: Start, data: Dataset
     held_out = preferences(examples(settings.held_out, seed, held_out=True))
     with tempfile.TemporaryDirectory() as folder:
         args = ShaPOConfig(
-            folder, beta=settings.beta, percentage=settings.percentage, **radius,
+            folder, beta=settings.preference_beta, percentage=settings.percentage, **radius,
             **(PLAIN[method] if chosen is None else chosen), **plain(settings, seed, settings.steps),
         )  # fmt: skip
         trainer = ShaPOTrainer(
@@ -92,7 +92,7 @@ def _run(settings: Settings, method: str, seed: int, begin: Start, data: Dataset
         trainer.train()
         trained = finished(trainer.model, folder)
         result = evaluate(
-            trained, tokenizer, held_out, reference=model, beta=settings.beta, rho=settings.rho,
+            trained, tokenizer, held_out, reference=model, beta=settings.preference_beta, rho=settings.rho,
             batch_size=settings.batch_size,
         )  # fmt: skip
     flipped = data["flipped"]

@@ -74,7 +74,7 @@ def _run(settings: Settings, method: str, seed: int, begin: Start) -> list[Measu
         return results
     with tempfile.TemporaryDirectory() as folder:
         args = IRISConfig(
-            folder, objective=objective, beta=1.0 if objective == "space" else settings.beta,
+            folder, objective=objective, beta=1.0 if objective == "space" else settings.beta,  # SPACE is defined at 1
             iterations=settings.iterations, max_new_tokens=ANSWER, generation_batch_size=32,
             **plain(settings, seed, settings.steps),
         )  # fmt: skip

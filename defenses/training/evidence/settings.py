@@ -54,7 +54,7 @@ class Settings:
         batch_size: Pairs of an optimiser step.
         learning_rate: Of AdamW, constant.
         lora_r: Rank of adapters; 0 trains all weights.
-        beta: Of the preference losses and of the self-play objectives (SPACE's is 1 by definition).
+        beta: Scale of the log-ratios; None for 0.1 in preference losses and for each self-play objective's own.
         rho: Radius of the perturbation, and of the step by which sharpness is measured.
         interval: Every how many steps the perturbing methods perturb.
         percentage: Share of value vectors that ShaPO perturbs.
@@ -73,7 +73,7 @@ class Settings:
     batch_size: int
     learning_rate: float
     lora_r: int = 0
-    beta: float = 0.1
+    beta: float | None = None
     rho: float = 0.05
     interval: int = 5
     percentage: float = 1.0
@@ -114,11 +114,18 @@ class Settings:
         shared = {name: value for name, value in asdict(self).items() if name not in ("seeds", "methods", "rates")}
         return {**shared, **run}
 
+    @property
+    def preference_beta(self) -> float:
+        """Beta of the preference losses."""
+        return 0.1 if self.beta is None else self.beta
+
     def described(self) -> str:
         """The values that stand above a table."""
         weights = f"LoRA of rank {self.lora_r}" if self.lora_r else "all weights"
+        own = self.kind == "self-play" and self.beta is None
+        beta = "each objective's own beta" if own else f"beta {self.preference_beta:g}"
         return (
             f"model `{self.model}`, {weights}; {self.seeds} seed{'s' if self.seeds > 1 else ''}, {self.rows} training "
             f"and {self.held_out} held-out rows; {self.steps} steps of {self.batch_size}, learning rate "
-            f"{self.learning_rate:g}, beta {self.beta:g}, after {self.warm_up} supervised steps"
+            f"{self.learning_rate:g}, {beta}, after {self.warm_up} supervised steps"
         )
