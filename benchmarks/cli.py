@@ -355,29 +355,26 @@ def report(folder: Annotated[Path, typer.Argument(help="the folder of a finished
 
 @app.command()
 def perf(
-    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for perf.json; default: print only")] = None,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for the JSON; default: print only")] = None,
     subjects: Annotated[str | None, typer.Option(help="comma-separated; default: all")] = None,
     docs: Annotated[str, typer.Option(help="corpus sizes, comma-separated")] = "1000,100000",
     full: Annotated[bool, typer.Option("--full", help="one million documents too")] = False,
     requests: Annotated[int, typer.Option(min=20, help="timed requests a figure")] = 200,
+    generator: Annotated[str | None, typer.Option(help="time the answer's half instead, with this generator")] = None,
+    answers: Annotated[int, typer.Option(min=2, help="with --generator: timed answers a figure")] = 20,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     seed: Annotated[int, typer.Option(help="of corpus and requests")] = 0,
 ) -> None:
-    """Time retrieval bare and defended, as ratios within one run."""
-    from benchmarks import perf as timing
-    from benchmarks.run_plan import names
-    from strategist.embeddings import load_embeddings
+    """Time retrieval bare and defended, or answers plain and defended, as ratios within one run."""
+    from benchmarks.perf_command import perf_command
 
-    chosen = names(subjects, "subject", timing.SUBJECTS) if subjects else timing.SUBJECTS
-    sizes = timing.sizes(docs, full)
-    model = load_embeddings(embeddings)
     with Progress(err) as progress:
-        result = timing.measure(model, chosen, sizes, requests, seed, progress)
-    timing.render(result, out)
+        timed = perf_command(subjects, docs, full, requests, generator, answers, embeddings, seed, progress)
+    timed.render(timed.result, out)
     if out_folder is not None:
         out_folder.mkdir(parents=True, exist_ok=True)
-        path = out_folder / "perf.json"
-        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        path = out_folder / timed.file
+        path.write_text(json.dumps(timed.result, indent=2) + "\n", encoding="utf-8")
         out.print(f"[dim]written to[/] {escape(str(path))}")
 
 
