@@ -8,6 +8,7 @@ missing where a text has no word of the families' function words at all.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sentinel._passage import passage, read_once
 from sentinel.text import normalise
@@ -27,6 +28,20 @@ _WHEN = frozenset("when whenever if once".split())
 _ASKED = frozenset("asked asks ask prompted queried question query questioned questions request".split())
 _SPEAK = frozenset("answer respond reply output print say state write repeat return tell provide give generate".split())
 _MODEL = frozenset("assistant model ai chatbot llm gpt bot prompt instructions instruction".split())
+_REPLY = frozenset("answer answers response output reply replies".split())
+_NORM = frozenset("consists is must should shall may begins starts ends contains".split())
+_SOLE = frozenset("only sole proper right correct expected appropriate".split())
+_COMMAND = frozenset(
+    "answer reply respond say state write repeat copy reproduce recite output print quote return".split()
+)
+_MANNER = frozenset("with that only nothing no".split())
+_COPY = frozenset("copy repeat reproduce recite quote output print return".split())
+_WHOLE = frozenset("the all every each everything whatever".split())
+_STOCK = frozenset(
+    "above preceding before document documents passage passages text texts context material unchanged verbatim".split()
+)
+_HANDED = frozenset("given handed shown provided received".split())
+_ASKER = frozenset("whoever anybody anyone user users asker askers".split())
 _ROLE = re.compile(
     r"<\|?/?(?:im_start|im_end|system|assistant|user|inst|sys|endoftext)[^>\n]{0,20}\|?>|\[/?inst\]|<<sys>>"
     r"|(?:^|\n)[ \t#*]{0,8}(?:system|assistant|instructions?)[ \t*]{0,4}:"
@@ -58,6 +73,47 @@ def _meet(words: tuple[str, ...], present: frozenset[str], *families: frozenset[
     return False
 
 
+def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,)) -> bool:
+    """Whether a text says what somebody is to reply.
+
+    A command of speech that opens a sentence and says with what ("answer with", "repeat all the text above"), a norm
+    for one's answer ("your reply consists of", "the only reply", "into your answer"), what an asker is to be told, and
+    an order to give back what "you were given".
+
+    Args:
+        words: Normalised words.
+        starts: At which of them a sentence begins.
+    """
+    present = frozenset(words)
+    for start in starts if present & _COMMAND else ():
+        if words[start] in _COMMAND and _says_how(words[start : start + 12]):
+            return True
+    for at in range(1, len(words) if present & _REPLY else 0):
+        if words[at] in _REPLY and _normed(words[max(0, at - 2) : at + 2], words[at]):
+            return True
+    for at in range(len(words) if "told" in present else 0):
+        before = words[max(0, at - 12) : at]
+        if words[at] == "told" and {"to", "be"} <= {*before[-3:]} and _ASKER.intersection(before):
+            return True
+    return "you" in present and _meet(words, present, _COPY | {"write"}, _STOCK, _HANDED)
+
+
+def _says_how(sentence: tuple[str, ...]) -> bool:
+    order, after, rest = sentence[0], sentence[1:2], sentence[2:]
+    return bool(
+        (rest and _MANNER.intersection(after))
+        or (order in _COPY and _WHOLE.intersection(after) and _STOCK.intersection(rest))
+    )
+
+
+def _normed(around: tuple[str, ...], reply: str) -> bool:
+    at = around.index(reply)
+    before, after = around[:at], around[at + 1 :]
+    if before[-1:] == ("your",):
+        return bool(_NORM.intersection(after)) or before[0] in ("in", "into", "as")
+    return reply in ("reply", "replies") and bool(_SOLE.intersection(before) or after == ("that",))
+
+
 @read_once
 def instruction(text: str) -> float:
     """How far a text gives a model orders, in [0, 1]: the most telling of its wordings."""
@@ -65,7 +121,8 @@ def instruction(text: str) -> float:
     if _ROLE.search(normalise(text[:_CHARACTERS])):
         return 1.0
     present = frozenset(words)
-    if not present & _ORDER:
+    dictated = dictates(words, [start for start, _ in passage(text).sentences])
+    if not dictated and not present & _ORDER:
         return 0.0
     score = 0.0
     if _meet(words, present, _OVERRIDE, _BEFORE):
@@ -74,6 +131,8 @@ def instruction(text: str) -> float:
         score = 0.9
     elif _meet(words, present, _MODEL, _ORDER, frozenset({"must", "should", "always", "never", "only", "please"})):
         score = 0.7
+    elif dictated:
+        score = 0.6
     elif _meet(words, present, _READER, _ORDER, frozenset({"must", "always", "never", "instead", "only"})):
         score = 0.5
     elif _meet(words, present, frozenset({"please", "always"}), _SPEAK):

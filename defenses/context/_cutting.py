@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import ClassVar
@@ -27,8 +27,10 @@ def phrases(*patterns: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=2048)
-def offending(pattern: re.Pattern[str], text: str) -> tuple[Span, ...]:
-    """The sentences of a text that a match touches, by their places.
+def offending(
+    pattern: re.Pattern[str], text: str, also: tuple[Callable[[tuple[str, ...]], bool], ...] = ()
+) -> tuple[Span, ...]:
+    """The sentences of a text that a match touches, by their places, and those of whose words one of `also` is true.
 
     The words are matched without their punctuation, so that stops between them hide nothing: a phrase over three
     "sentences" takes all three.
@@ -41,18 +43,19 @@ def offending(pattern: re.Pattern[str], text: str) -> tuple[Span, ...]:
             first, last = bisect_right(starts, match.start()) - 1, bisect_right(starts, match.end() - 1) - 1
             hits.append((spans[first][0], spans[last][1]))
     touched: list[Span] = []
-    for sentence, _ in sentence_words(text):
+    for sentence, words in sentence_words(text):
         while hits and hits[0][1] <= sentence[0]:
             hits.pop(0)
-        if hits and hits[0][0] < sentence[1]:
+        if (hits and hits[0][0] < sentence[1]) or (words and any(test(tuple(words)) for test in also)):
             touched.append(sentence)
     return tuple(touched)
 
 
 class CuttingFilter(SelectionDefense):
-    """Cuts the sentences that match `pattern` out of each candidate; drops it where too little is left."""
+    """Cuts the sentences that match `pattern` or any of `also` out of each candidate; drops it where little is left."""
 
     pattern: ClassVar[re.Pattern[str]]
+    also: ClassVar[tuple[Callable[[tuple[str, ...]], bool], ...]] = ()
     what: ClassVar[str]
 
     least: int = Field(8, ge=1, le=1000, description="words beyond the question's own that must be left")
@@ -64,7 +67,7 @@ class CuttingFilter(SelectionDefense):
         dropped: dict[int, str] = {}
         replaced: dict[int, str] = {}
         for candidate in evidence.candidates:
-            cut = offending(self.pattern, candidate.text)
+            cut = offending(self.pattern, candidate.text, self.also)
             if not cut:
                 continue
             if self._stands(candidate.text, cut, asked):

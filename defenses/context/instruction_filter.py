@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from defenses.base import DefenseManifest
 from defenses.context._cutting import CuttingFilter, phrases
+from sentinel._markers import dictates
 from sentinel.manifest import Cost, Stage
 from sentinel.vocabulary import Threat
 
@@ -18,9 +19,9 @@ class InstructionFilter(CuttingFilter):
 
     A passage informs; it does not say what to answer. The phrases are those that only make sense to a machine that
     is asked questions: "ignore previous instructions", "when you are asked ..., please output ..." (the injection
-    of RobustRAG and TrustRAG, PIA), "always answer the query ..." (Phantom), "your answer must be ...", talk of the
-    system prompt. English only, and only what is worded as an order: a false statement passes, and so does an order
-    that no phrase covers. A text *about* injections loses the sentences that quote them.
+    of RobustRAG and TrustRAG, PIA), "always answer the query ..." (Phantom), "your answer must be ...", "the only
+    reply is ...", talk of the system prompt. English only, and only what is worded as an order: a false statement
+    passes, and so does an order that no phrase covers. A text *about* injections loses the sentences that quote them.
     """
 
     manifest = DefenseManifest(
@@ -33,6 +34,7 @@ class InstructionFilter(CuttingFilter):
     )
 
     what: ClassVar[str] = "give orders to the model"
+    also = (dictates,)
     pattern = phrases(
         rf" (?:ignore|disregard|forget|override|bypass|discard)@{{0,3}} (?:previous|prior|above|earlier|preceding|"
         rf"foregoing|other|all|any|your|system|these|original|initial)@{{0,3}} {_ORDERS}",
