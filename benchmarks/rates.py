@@ -23,6 +23,8 @@ SPENT = tuple(np.geomspace(8.0, 0.02, 160).round(6).tolist())
 """What benign sessions of the fit part may lose, in multiples of what is promised, from much to little."""
 NOTHING = 0.0005
 """Mean harm that is not worth any loss of benign users."""
+NO_MORE = 0.01
+"""Share of what is promised that makes no setting dearer than another."""
 
 
 def harm_by_setting(
@@ -94,13 +96,15 @@ def best_settings(
         at = dict(zip(known, pair, strict=True))
         spent = max((sum(float(lost[o][kind][i]) for o, i in at.items()) / alphas[kind] for kind in kinds), default=0.0)
         done = sum(float(harm[origin][i]) for origin, i in at.items()) / max(1, len(attacked))
-        pairs.append((round(done / NOTHING), round(spent, 9), {origin: RATES[i] for origin, i in at.items()}))
+        pairs.append(
+            (round(done / NOTHING), round(spent / NO_MORE), spent, {origin: RATES[i] for origin, i in at.items()})
+        )
     found = [dict.fromkeys(known, RATES[-1])]
     for bound in reversed(SPENT):
-        within = [pair for pair in pairs if pair[1] <= bound]
+        within = [pair for pair in pairs if pair[2] <= bound]
         best = min(within, key=lambda pair: pair[:2], default=None)
-        if best is not None and best[2] not in found:
-            found.append(best[2])
+        if best is not None and best[3] not in found:
+            found.append(best[3])
     return found[::-1]
 
 

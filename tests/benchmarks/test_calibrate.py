@@ -145,6 +145,7 @@ def test_what_is_for_other_corpora_rests_on_nothing_of_this_one() -> None:
     assert [p["known"] for name, p in PORTABLE if name == "gibberish_filter"] == [10.0, 8.0]
     assert [p["apart"] for name, p in PORTABLE if name == "hide_probed"] == [8, 5, 5, 5]
     assert {option.name for option in shipped_calibration().options}.isdisjoint(FITTED)
+    assert shipped_calibration().rates["corpus"] <= 1.0
 
 
 def test_data_without_free_passages_cannot_be_calibrated() -> None:
