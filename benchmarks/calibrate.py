@@ -165,8 +165,8 @@ def calibrate(
     traffic = [_limited(item, seed) for item in known if not any(s.id.startswith(ASKED) for s in item.sessions)]
     # What a run will score stays unread; for production there is no test to keep apart.
     parts = ("calibrate", "test") if strict else ("calibrate",)
-    held = [benign_traffic(data, made, name, part, seed) for name in BENIGN for part in parts]
-    held += _more_benign(data, made, seed, "calibrate")
+    unseen = [benign_traffic(data, made, name, part, seed) for name in BENIGN for part in parts]
+    unseen += _more_benign(data, made, seed, "calibrate")
     measured = [*traffic, *_more_benign(data, made, seed, "fit")]
     candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
@@ -177,7 +177,7 @@ def calibrate(
         # to be had here is no reason to ask for more than the objective does at face value.
         settings = [{origin: min(r, 1.0) if origin == "corpus" else r for origin, r in s.items()} for s in settings]
     losses: dict[str, NDArray[np.float64]] = {}
-    for staged, _ in stage(data, held, model, models, seed, report):
+    for staged, _ in stage(data, unseen, model, models, seed, report):
         table = losses_by_setting(staged, found, settings)
         losses[staged.name] = np.concatenate([losses[staged.name], table]) if staged.name in losses else table
     chosen, promises = choose(losses, alphas, strict=strict)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.data import Dataset
 from strategist.embedding_cache import EmbeddingCache
-from strategist.embeddings import fingerprint
+from strategist.embeddings import embed_array, fingerprint
 
 VECTORS, HEADER = "vectors.npy", "vectors.json"
 PASSAGE, QUERY = "passage", "query"
@@ -44,6 +44,15 @@ def frozen_vectors(data: Dataset, model: str) -> Mapping[str, NDArray[np.float32
         return dict(zip(header["keys"], vectors, strict=True))
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def passage_vectors(data: Dataset, model: Embeddings) -> NDArray[np.float32]:
+    """Unit vectors of all passages, shape (n, d): the frozen ones, or embedded where one of them is missing."""
+    frozen = frozen_vectors(data, fingerprint(model))
+    keys = [key(PASSAGE, p.text) for p in data.passages]
+    if frozen.keys() >= set(keys):
+        return np.stack([frozen[k] for k in keys])
+    return embed_array(model, [p.text for p in data.passages])
 
 
 def freeze(data: Dataset, model: Embeddings, passages: Iterable[str], queries: Iterable[str]) -> Path:

@@ -35,12 +35,12 @@ from benchmarks._timed import BARE, SUBJECTS, Runner, Senses, senses, subject
 from benchmarks.attacks import rng
 from benchmarks.attacks.mba import mask
 from benchmarks.data import Dataset, load
-from benchmarks.frozen import PASSAGE, frozen_vectors, key
+from benchmarks.frozen import passage_vectors
 from sentinel._memory import forget
 from sentinel.corpus import CorpusProfile
 from sentinel.errors import ConfigurationError
 from sentinel.scan import scan
-from strategist.embeddings import embed_array, fingerprint
+from strategist.embeddings import fingerprint
 from strategist.sources import SCANNED
 from strategist.stores.faiss import FaissStore
 
@@ -131,10 +131,7 @@ def measure(
     """
     data = load("bundled")
     names = [BARE, *(name for name in subjects if name != BARE)]
-    frozen = frozen_vectors(data, fingerprint(model))
-    texts = [p.text for p in data.passages]
-    keys = [key(PASSAGE, text) for text in texts]
-    vectors = np.stack([frozen[k] for k in keys]) if frozen.keys() >= set(keys) else embed_array(model, texts)
+    vectors = passage_vectors(data, model)
     cells: list[dict[str, Any]] = []
     rounds = len(docs) * 2 * 2
     done = 0

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -22,14 +21,13 @@ from rich.text import Text
 from benchmarks.asking import PATIENT
 from benchmarks.attacks import rng
 from benchmarks.data import Dataset, load
-from benchmarks.frozen import PASSAGE, frozen_vectors, key
+from benchmarks.frozen import passage_vectors
 from benchmarks.statistics import ratio
 from defenses import DEFENSES, Generator, Resources, SeededRandomSource
 from sentinel.errors import ComponentError, ConfigurationError
 from sentinel.manifest import Stage
 from strategist import DefendedRAG, DefendedRetriever
 from strategist.decision import Decision
-from strategist.embeddings import embed_array, fingerprint
 from strategist.stores.faiss import FaissStore
 
 PLAIN = "plain"
@@ -121,14 +119,8 @@ def measure(
 
 
 def _store(data: Dataset, model: Embeddings) -> FaissStore:
-    texts = [p.text for p in data.passages]
-    frozen = frozen_vectors(data, fingerprint(model))
-    keys = [key(PASSAGE, text) for text in texts]
-    rows: NDArray[np.float32] = (
-        np.stack([frozen[k] for k in keys]) if frozen.keys() >= set(keys) else embed_array(model, texts)
-    )
     store = FaissStore(model)
-    store.add_vectors([Document(id=p.id, page_content=p.text) for p in data.passages], rows)
+    store.add_vectors([Document(id=p.id, page_content=p.text) for p in data.passages], passage_vectors(data, model))
     return store
 
 

@@ -89,7 +89,7 @@ def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,)) -> bool:
         if words[start] in _COMMAND and _says_how(words[start : start + 12]):
             return True
     for at in range(1, len(words) if present & _REPLY else 0):
-        if words[at] in _REPLY and _normed(words[max(0, at - 2) : at + 2], words[at]):
+        if words[at] in _REPLY and _normed(words[max(0, at - 2) : at], words[at], words[at + 1 : at + 2]):
             return True
     for at in range(len(words) if "told" in present else 0):
         before = words[max(0, at - 12) : at]
@@ -106,9 +106,7 @@ def _says_how(sentence: tuple[str, ...]) -> bool:
     )
 
 
-def _normed(around: tuple[str, ...], reply: str) -> bool:
-    at = around.index(reply)
-    before, after = around[:at], around[at + 1 :]
+def _normed(before: tuple[str, ...], reply: str, after: tuple[str, ...]) -> bool:
     if before[-1:] == ("your",):
         return bool(_NORM.intersection(after)) or before[0] in ("in", "into", "as")
     return reply in ("reply", "replies") and bool(_SOLE.intersection(before) or after == ("that",))
@@ -117,11 +115,12 @@ def _normed(around: tuple[str, ...], reply: str) -> bool:
 @read_once
 def instruction(text: str) -> float:
     """How far a text gives a model orders, in [0, 1]: the most telling of its wordings."""
-    words = passage(text).words
+    read = passage(text)
+    words = read.words
     if _ROLE.search(normalise(text[:_CHARACTERS])):
         return 1.0
     present = frozenset(words)
-    dictated = dictates(words, [start for start, _ in passage(text).sentences])
+    dictated = dictates(words, [start for start, _ in read.sentences])
     if not dictated and not present & _ORDER:
         return 0.0
     score = 0.0

@@ -147,8 +147,13 @@ def test_bad_parameters(wrong):
 def test_a_request_costs_one_product_over_the_plans_whatever_there_is_to_choose():
     """No plan is looked at one by one: 3,000 of them call no more Python than three."""
     few = AdaptivePolicy(calibration=Calibration(options=(hide(0.1, ((0.5, 0.1),)),)))
-    many = AdaptivePolicy()
-    assert len(Plans.of(many.calibration).chosen) > 500
+    shipped = AdaptivePolicy().calibration
+    more = tuple(
+        Option(name="suspicion_filter", parameters={"threshold": t}, residual={Threat.POISONING: {"blind": 1.0 - t}})
+        for t in (0.5, 0.25, 0.1)
+    )
+    many = AdaptivePolicy(calibration=shipped.model_copy(update={"options": (*shipped.options, *more)}))
+    assert len(Plans.of(many.calibration).chosen) > 3000
 
     def calls(policy):
         import sys
