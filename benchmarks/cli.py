@@ -61,6 +61,7 @@ def run(
     generation: Annotated[str | None, typer.Option(help="one generation defense, likewise")] = None,
     answer_defenses: Annotated[str | None, typer.Option(help="comma-separated, likewise")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="longest answer; attacks that need longer ones get them")] = 48,
+    controller: Annotated[str | None, typer.Option(help="who plans for policy llm; named as --generator is")] = None,
     calibration: Annotated[
         str,
         typer.Option(
@@ -87,7 +88,7 @@ def run(
 
     conditions = [gates.parse(text) for text in fail_on or ()]
     asked = (data, policies, attacks, full, metrics, embeddings, generator, prompt_defenses, generation)
-    options = Options(*asked, answer_defenses, max_tokens, calibration, limit, k, seed)
+    options = Options(*asked, answer_defenses, max_tokens, controller, calibration, limit, k, seed)
     progress = Progress(err)
     planned = plan(options, progress)
     figures = {key: value for key, value in planned.config.items() if key not in NOTES}

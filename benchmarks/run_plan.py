@@ -24,7 +24,9 @@ from sentinel.manifest import Cost, Stage
 from strategist import build_policy, embeddings
 from strategist._private_answers import check_private
 from strategist.calibration import Calibration
-from strategist.policies import POLICIES
+from strategist.policies import POLICIES, Policy
+
+LLM = "llm"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Options:
     generation: str | None = None
     answer_defenses: str | None = None
     max_tokens: int = 48
+    controller: str | None = None
     calibration: str = AUTO
     limit: int | None = None
     k: int = 5
@@ -101,11 +104,12 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
         raise ConfigurationError(
             f"--calibration {options.calibration!r}: give auto, shipped or the path of a calibration.json"
         )
+    planners = _planners(policies, options.controller)
     half = _answer_half(options)
     data = load_data(options.data)
     answers = None if half is None else Answers(data=data, report=report, **half)
     settings = runner.Settings(
-        policies=policies,
+        policies=planners,
         attacks=wanted or runner.servable(data, full=options.full, generator=answers is not None),
         k=options.k,
         seed=options.seed,
@@ -122,9 +126,25 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
     generator = NO_GENERATOR if answers is None else answers.generator.name
     config = runner.config(data, settings, embeddings.fingerprint(model), generator, source)
     asked = {"data": options.data, "embeddings": options.embeddings}
+    if options.controller:
+        asked["controller"] = options.controller
     if answers is not None:
         asked |= {key: getattr(options, key) for key in ("generator", *_HALF)}
     return RunPlan(data, settings, model, {**config, "command": asked})
+
+
+def _planners(policies: Iterable[str], controller: str | None) -> list[str | Policy]:
+    """The policies, with the model that plans for `llm` in its place."""
+    named = list(policies)
+    if (LLM in named) != (controller is not None):
+        raise ConfigurationError(
+            f"policy {LLM} needs --controller: local, a folder, a .gguf file, a hub id, or provider:model"
+            if controller is None
+            else f"--controller plans for policy {LLM}; add it to --policies"
+        )
+    # As long as it takes: a slow machine changes what a plan costs, not what it is.
+    asked = {"model": controller, "timeout_s": 600.0, "parallel": 1}
+    return [build_policy(name, asked) if name == LLM else name for name in named]
 
 
 def _check_private(answers: Answers, policies: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import queue
 import threading
@@ -81,7 +80,11 @@ class LlmPolicy(Policy):
         source="ADO, arXiv 2604.20932, LLM Strategist; prompt ours",
     )
 
-    model: Any = Field(None, description="a LangChain chat model, or 'provider:name' for langchain's init_chat_model")
+    model: Any = Field(
+        None,
+        description="a LangChain chat model, 'provider:name' for langchain's init_chat_model, or a generator: 'local', "
+        "a folder, a .gguf file or a hub id",
+    )
     permitted: tuple[str, ...] | None = Field(
         None, description="defenses that it may choose; default: all but baselines and those that need a model"
     )
@@ -108,9 +111,10 @@ class LlmPolicy(Policy):
 
     @field_serializer("model")
     def _named(self, model: Any) -> str:
-        """The model in words, for the configuration's hash; never its settings, which hold keys."""
-        if isinstance(model, str):
+        """The model in words, for the configuration's hash; never its settings, which hold keys, nor a path."""
+        if isinstance(model, str) and getattr(self._chat, "generator", None) is None:
             return model
+        model = self._chat
         name = getattr(model, "model_name", None) or getattr(model, "model", None)
         return ":".join([type(model).__name__, *([name] if isinstance(name, str) else [])])
 
@@ -199,18 +203,19 @@ class LlmPolicy(Policy):
 def _resolved(model: Any) -> BaseChatModel:
     from langchain_core.language_models.chat_models import BaseChatModel
 
-    if isinstance(model, str):
-        try:
-            init_chat_model = importlib.import_module("langchain.chat_models").init_chat_model
-        except ImportError:
-            _refuse(f"{model!r} needs the package langchain; or hand over a chat model of langchain_core")
-        try:
-            model = init_chat_model(model)
-        except Exception as error:  # an unknown provider, a missing package or key, in the provider's own words
-            _refuse(f"{model!r}: {type(error).__name__}: {error}")
-    if not isinstance(model, BaseChatModel):
-        _refuse("give a LangChain chat model, or the spec of one as 'provider:name'")
-    return model
+    # Imported here: whoever plans by rules needs no generators.
+    from strategist.generators import ChatGenerator, load_generator
+    from strategist.generators.as_chat import GeneratorChat
+
+    if model is None:
+        _refuse("give a LangChain chat model, or what names one: provider:name, local, folder, .gguf, hub id")
+    if isinstance(model, BaseChatModel):
+        return model
+    try:
+        generator = load_generator(model)
+    except ConfigurationError as error:
+        _refuse(str(error))
+    return generator.model if isinstance(generator, ChatGenerator) else GeneratorChat(generator=generator)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -86,3 +86,14 @@ def test_a_policy_that_voids_a_guarantee_is_refused_before_any_work(data: str) -
     assert plan(Options(data, "none,adaptive", **given)).config["answers"]["generation"] == ["dp_answer", {}]
     with pytest.raises(ConfigurationError, match=r"void beside .*policy always_on plans it for every request"):
         plan(Options(data, "none,adaptive,always_on", **given))
+
+
+def test_who_plans_for_the_llm_policy(data: str) -> None:
+    made = plan(Options(data, "rules,llm", controller="local"))
+    assert made.config["policies"]["llm"]["model"] == "GeneratorChat:gullible"
+    assert made.config["command"]["controller"] == "local"
+    assert list(made.config["policies"]) == ["none", "rules", "llm"]
+    with pytest.raises(ConfigurationError, match="policy llm needs --controller"):
+        plan(Options(data, "llm"))
+    with pytest.raises(ConfigurationError, match="add it to --policies"):
+        plan(Options(data, "rules", controller="local"))

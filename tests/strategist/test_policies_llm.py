@@ -1,5 +1,6 @@
 """The controller: what a real LangChain chat model is shown, what if it fails, and how it is set up."""
 
+import importlib.machinery
 import json
 import sys
 import threading
@@ -119,14 +120,15 @@ def test_calls_of_many_threads_are_all_counted():
 # Setting it up
 
 
-def test_a_spec_needs_langchain_and_is_resolved_by_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "langchain.chat_models", None)
-    with pytest.raises(ConfigurationError, match="'openai:gpt' needs the package langchain"):
+def test_a_provider_is_resolved_by_langchain(monkeypatch):
+    monkeypatch.setitem(sys.modules, "langchain", None)
+    with pytest.raises(ConfigurationError, match="'openai:gpt' needs LangChain"):
         build_policy("llm", {"model": "openai:gpt"})
-    module = types.ModuleType("langchain.chat_models")
+    package, module = types.ModuleType("langchain"), types.ModuleType("langchain.chat_models")
+    package.__spec__ = importlib.machinery.ModuleSpec("langchain", None)
     asked = []
     module.init_chat_model = lambda spec: asked.append(spec) or FakeListChatModel(responses=[answer()])
-    monkeypatch.setitem(sys.modules, "langchain", types.ModuleType("langchain"))
+    monkeypatch.setitem(sys.modules, "langchain", package)
     monkeypatch.setitem(sys.modules, "langchain.chat_models", module)
     policy = build_policy("llm", {"model": "openai:gpt"})
     assert asked == ["openai:gpt"]
@@ -141,11 +143,36 @@ def test_a_spec_needs_langchain_and_is_resolved_by_it(monkeypatch):
         build_policy("llm", {"model": "x:y"})
 
 
+class Planner:
+    """A generator that plans."""
+
+    name, fingerprint = "planner", "sha256:1"
+
+    def __init__(self):
+        self.prompts = []
+
+    def generate(self, prompts, *, max_tokens=None):
+        self.prompts += prompts
+        return [answer(("echo_filter", {})) for _ in prompts]
+
+
+def test_a_generator_can_be_the_controller():
+    generator = Planner()
+    policy = build_policy("llm", {"model": generator})
+    assert planned(policy, REQUEST, PROFILE).names == ("echo_filter",)
+    assert policy.fallbacks == 0
+    assert "echo_filter" in generator.prompts[-1].user
+    assert "JSON" in generator.prompts[-1].system
+    assert policy.model_dump(mode="json")["model"] == "GeneratorChat:planner"
+    with pytest.raises(ConfigurationError, match=r"policy llm: model: .*no-such-folder"):
+        build_policy("llm", {"model": "/no-such-folder"})
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({}, "give a LangChain chat model"),
-        ({"model": 3}, "give a LangChain chat model"),
+        ({"model": 3}, "int is neither a name"),
         ({"fallback": "llm"}, "another policy"),
         ({"fallback": "rulse"}, "did you mean 'rules'"),
         ({"permitted": ("echo_fliter",)}, "did you mean 'echo_filter'"),
