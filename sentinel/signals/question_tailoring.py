@@ -12,6 +12,8 @@ from sentinel.vocabulary import Threat
 
 RARE = 1.5
 LEAST_RARE = 2
+LEAST_DOCUMENTS = 40
+"""A smaller corpus has no rare words, or none but rare ones: a document that shares two seems made for a question."""
 
 
 class QuestionTailoring(Signal):
@@ -35,9 +37,12 @@ class QuestionTailoring(Signal):
     )
 
     def measure(self, evidence: Evidence) -> Measurement:
-        """Similarity, shape (n,), NaN for a text without words; None without a scan or with under two rare words."""
+        """Similarity, shape (n,), NaN for a text without words.
+
+        None without a scan, for a corpus of under `LEAST_DOCUMENTS` and a question of under two rare words.
+        """
         statistics = None if evidence.corpus is None else evidence.corpus.text
-        if statistics is None:
+        if statistics is None or statistics.documents < LEAST_DOCUMENTS:
             return None
         read = evidence.query_passage if evidence.question is evidence.request.query else passage(evidence.question)
         weights = statistics.idfs(evidence.question).tolist()

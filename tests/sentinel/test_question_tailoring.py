@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.documents import Document
 
-from sentinel.signals.question_tailoring import QuestionTailoring
+from sentinel.scan import scan
+from sentinel.signals.question_tailoring import LEAST_DOCUMENTS, QuestionTailoring
 from tests.builders import evidence
 from tests.sentinel.scanned import profile, prose
 
@@ -36,4 +38,6 @@ def test_missing():
     assert np.isnan(measure([""])[0])
     assert measure([WRITTEN], "the lantern") is None
     assert QuestionTailoring().measure(evidence(QUERY, [WRITTEN])) is None
+    few = scan([Document(page_content=prose(i)) for i in range(LEAST_DOCUMENTS - 1)])
+    assert QuestionTailoring().measure(evidence(QUERY, [WRITTEN], corpus=few)) is None
     assert "40%" in QuestionTailoring().reason(evidence(), np.array([0.4]))
