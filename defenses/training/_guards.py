@@ -11,6 +11,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from defenses.training import _preferences as preferences
 from defenses.training._console import ConsoleCallback
+from defenses.training._scored import responses_alone
 from sentinel.errors import ComponentError, DataError
 
 
@@ -45,7 +46,8 @@ class GuardedTrainer(Trainer, ABC):
             if not folder:
                 raise DataError(f"{self.args.output_dir} holds no checkpoint to resume from")
             preferences.check_identity(str(folder), self._identity)
-        return super().train(resume_from_checkpoint, *given, **named)
+        with responses_alone():
+            return super().train(resume_from_checkpoint, *given, **named)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, and from which one it was trained."""

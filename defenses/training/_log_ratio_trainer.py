@@ -18,6 +18,7 @@ from trl import DPOTrainer
 
 from defenses.training import _preferences as preferences
 from defenses.training._guards import GuardedTrainer
+from defenses.training._scored import responses_alone
 from sentinel.errors import ConfigurationError, DataError
 
 Batch = dict[str, Any]
@@ -123,7 +124,8 @@ class LogRatioTrainer(GuardedTrainer, DPOTrainer):  # type: ignore[misc]
         folder that no other rank knows.
         """
         if self.accelerator.num_processes == 1 or dataset.cache_files or self.is_deepspeed_enabled:
-            return super()._precompute_ref_logps(dataset, name, batch_size)
+            with responses_alone():
+                return super()._precompute_ref_logps(dataset, name, batch_size)
         loader = DataLoader(dataset, batch_size=batch_size, collate_fn=self.data_collator, shuffle=False)
         model = self.ref_model or self.model
         parts = [

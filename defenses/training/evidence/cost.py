@@ -64,6 +64,7 @@ def train(settings: Settings, method: str, seed: int) -> dict[str, float]:
     from trl import DPOConfig, DPOTrainer
 
     from defenses.training._console import calm
+    from defenses.training._scored import responses_alone
     from defenses.training.evidence.models import adapter, plain, silent, start, undecided
     from defenses.training.evidence.tasks import examples, preferences
     from defenses.training.shapo_config import ShaPOConfig
@@ -101,7 +102,8 @@ def train(settings: Settings, method: str, seed: int) -> dict[str, float]:
             )
             trainer = ShaPOTrainer(model, None, args, **given)
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        with responses_alone():  # for TRL's own trainer as well
+            trainer.train()
     # The first interval warms caches up; whole intervals are counted.
     first = settings.interval - 1
     count = (len(watch.times) - 1 - first) // settings.interval * settings.interval
