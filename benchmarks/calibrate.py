@@ -22,6 +22,7 @@ from benchmarks.fit import ASKED, benign_traffic, training_traffic
 from benchmarks.generated import BENIGN
 from benchmarks.losses import (
     PRIOR_COST,
+    Setting,
     cost_curve,
     looking,
     losses_by_setting,
@@ -33,7 +34,9 @@ from benchmarks.rates import best_settings
 from benchmarks.readings import Report, Traffic
 from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
+from defenses import DEFENSES
 from sentinel.errors import DataError
+from sentinel.manifest import Need
 from sentinel.models import ThreatModels
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, Outcome, Promise
@@ -85,6 +88,10 @@ PORTABLE = tuple(
 )
 """What does on other text about what it does here: not what reads models fitted here, nor what calls text gibberish
 that merely lacks this corpus's words, nor what calls a long question a copy for some words that it shares in order."""
+
+ELSEWHERE = 0.05
+"""By how much more a defense that judges texts is taken to cost where nobody measured it. Here perhaps no user's
+question looked like an attack; where titles are questions and abstracts answer them, many do."""
 
 
 def choose(
@@ -152,7 +159,8 @@ def calibrate(
         alphas: What benign sessions of each kind may lose on average.
         strict: Calibrate on all sessions but the fit part, and refuse too few; else keep the test part unread, and
             promise what the rest can carry.
-        portable: For use on corpora that nobody measured: leave out what rests on this one's (`PORTABLE`).
+        portable: For use on corpora that nobody measured: leave out what rests on this one's (`PORTABLE`), and take
+            the rest to cost `ELSEWHERE` more.
         report: Told of progress.
 
     Raises:
@@ -176,11 +184,13 @@ def calibrate(
         # Models fitted here find documents planted in another corpus less probable than they are: that nothing more is
         # to be had here is no reason to ask for more than the objective does at face value.
         settings = [{origin: min(r, 1.0) if origin == "corpus" else r for origin, r in s.items()} for s in settings]
-    losses: dict[str, NDArray[np.float64]] = {}
-    for staged, _ in stage(data, unseen, model, models, seed, report):
-        table = losses_by_setting(staged, found, settings)
-        losses[staged.name] = np.concatenate([losses[staged.name], table]) if staged.name in losses else table
-    chosen, promises = choose(losses, alphas, strict=strict)
+    met = [staged for staged, _ in stage(data, unseen, model, models, seed, report)]
+    chosen, promises = choose(_losses(met, found, settings), alphas, strict=strict)
+    if portable and chosen is not None:
+        # Not before: prices that are weighed against it would make up for it.
+        found = found.model_copy(update={"options": tuple(map(elsewhere, found.options))})
+        settings = [settings[chosen]]
+        chosen, promises = choose(_losses(met, found, settings), alphas, strict=strict)
     return found.model_copy(
         update={
             "price": None if chosen is None else 1.0,
@@ -189,6 +199,23 @@ def calibrate(
             "fitted_on": made_from(data, seed),
         }
     )
+
+
+def _losses(
+    benign: Sequence[Staged], calibration: Calibration, settings: Sequence[Setting]
+) -> dict[str, NDArray[np.float64]]:
+    """What each session loses at each setting, by kind of traffic, shape (sessions, settings)."""
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for staged in benign:
+        found.setdefault(staged.name, []).append(losses_by_setting(staged, calibration, settings))
+    return {name: np.concatenate(tables) for name, tables in found.items()}
+
+
+def elsewhere(option: Option) -> Option:
+    """An option as to be expected on another corpus; what judges a client's past costs there what it does here."""
+    if Need.HISTORY in DEFENSES.get(option.name).manifest.needs:
+        return option
+    return option.model_copy(update={"cost": tuple((at, min(cost + ELSEWHERE, 1.0)) for at, cost in option.cost)})
 
 
 def made_from(data: Dataset, seed: int) -> str:

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from benchmarks import calibrate as module
-from benchmarks.calibrate import ALPHAS, CANDIDATES, FITTED, PORTABLE, UNCOUNTED, calibrate, choose
+from benchmarks.calibrate import (
+    ALPHAS,
+    CANDIDATES,
+    ELSEWHERE,
+    FITTED,
+    PORTABLE,
+    UNCOUNTED,
+    calibrate,
+    choose,
+    elsewhere,
+)
 from benchmarks.data import Dataset, MembershipTarget, PoisonTarget, load
 from benchmarks.losses import PRIOR_COST, losses_by_setting
 from benchmarks.rates import RATES
@@ -146,6 +156,17 @@ def test_what_is_for_other_corpora_rests_on_nothing_of_this_one() -> None:
     assert [p["apart"] for name, p in PORTABLE if name == "hide_probed"] == [8, 5, 5, 5]
     assert {option.name for option in shipped_calibration().options}.isdisjoint(FITTED)
     assert shipped_calibration().rates["corpus"] <= 1.0
+    judging = [option for option in shipped_calibration().options if option.name != "hide_for_client"]
+    assert all(cost >= ELSEWHERE for option in judging for _, cost in option.cost)
+
+
+def test_elsewhere_a_judgement_of_texts_costs_more_than_nothing() -> None:
+    cost = ((0.01, 0.0), (0.2, 0.3), (0.5, 0.99))
+    judged = elsewhere(Option(name="hide_probed", cost=cost, milliseconds=0.2))
+    assert judged.cost == ((0.01, ELSEWHERE), (0.2, 0.3 + ELSEWHERE), (0.5, 1.0))
+    assert judged.milliseconds == 0.2
+    remembered = Option(name="hide_for_client", cost=cost)
+    assert elsewhere(remembered) == remembered
 
 
 def test_data_without_free_passages_cannot_be_calibrated() -> None:
