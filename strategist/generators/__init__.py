@@ -15,10 +15,11 @@ from sentinel._files import one_line
 from sentinel.errors import ConfigurationError
 from strategist.generators.answer_cache import AnswerCache as AnswerCache
 from strategist.generators.answer_cache import cached as cached
+from strategist.generators.as_chat import GeneratorChat as GeneratorChat
 from strategist.generators.chat import ChatGenerator as ChatGenerator
 from strategist.generators.transformers_generator import TransformersGenerator as TransformersGenerator
 
-__all__ = ["AnswerCache", "ChatGenerator", "TransformersGenerator", "cached", "load_generator"]
+__all__ = ["AnswerCache", "ChatGenerator", "GeneratorChat", "TransformersGenerator", "cached", "load_generator"]
 
 _CHAT_OPTIONS = ("name", "max_tokens", "concurrency", "limit_name")
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]*:.+")

@@ -12,7 +12,6 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from defenses.generator import Prompt
 from sentinel.errors import ConfigurationError, DataError
-from strategist.generators import load_generator
 
 
 class GeneratorChat(BaseChatModel):
@@ -37,6 +36,8 @@ class GeneratorChat(BaseChatModel):
         super().model_post_init(context)
         if self.max_tokens < 1:
             raise ConfigurationError(f"max_tokens = {self.max_tokens!r}: must be at least 1")
+        from strategist.generators import load_generator  # which is where this class is found
+
         self.generator = load_generator(self.generator)
 
     @property

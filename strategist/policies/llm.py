@@ -204,8 +204,7 @@ def _resolved(model: Any) -> BaseChatModel:
     from langchain_core.language_models.chat_models import BaseChatModel
 
     # Imported here: whoever plans by rules needs no generators.
-    from strategist.generators import ChatGenerator, load_generator
-    from strategist.generators.as_chat import GeneratorChat
+    from strategist.generators import ChatGenerator, GeneratorChat, load_generator
 
     if model is None:
         _refuse("give a LangChain chat model, or what names one: provider:name, local, folder, .gguf, hub id")

@@ -8,8 +8,8 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from defenses.generator import Prompt
 from sentinel import ConfigurationError, DataError
-from strategist.generators import ChatGenerator
-from strategist.generators.as_chat import GeneratorChat, prompt_of
+from strategist.generators import ChatGenerator, GeneratorChat
+from strategist.generators.as_chat import prompt_of
 
 
 class Echo:
