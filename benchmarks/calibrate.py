@@ -30,7 +30,7 @@ from benchmarks.losses import (
     request_losses,
     shares_by_look,
 )
-from benchmarks.rates import best_settings
+from benchmarks.rates import best_settings, in_steps
 from benchmarks.readings import Report, Traffic
 from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
@@ -56,6 +56,8 @@ FITTED = frozenset({"suspicion_filter"})
 that residuals are measured on: `UNCOUNTED` of what such a defense seems to stop is not counted on. Else a rule that
 knows an attack's construction would never be chosen beside it."""
 UNCOUNTED = 0.2
+SUREST = 0.9
+"""The mildest threshold of `suspicion_filter`."""
 PROBED = (
     (1000, 1000, 12, 8), (1000, 1000, 8, 5), (1000, 1000, 6, 2), (48, 48, 8, 5), (48, 48, 6, 2),
     (30, 28, 8, 5), (30, 28, 6, 2), (12, 10, 6, 2),
@@ -76,18 +78,19 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0, 6.0)),
     ("instruction_filter", {}),
     ("jamming_filter", {}),
-    *(("suspicion_filter", {"threshold": threshold}) for threshold in (0.5, 0.25, 0.1, 0.04, 0.015)),
+    *(("suspicion_filter", {"threshold": threshold}) for threshold in (SUREST, 0.5, 0.25, 0.1, 0.04, 0.015)),
 )
 """What may be chosen, by defense from the mildest strength to the strongest."""
 PORTABLE = tuple(
     (name, parameters)
     for name, parameters in CANDIDATES
-    if name not in FITTED
+    if (name not in FITTED or parameters == {"threshold": SUREST})
     and (name, parameters) != ("gibberish_filter", {"known": 6.0})
     and not (name == "hide_probed" and parameters["apart"] == 2)
 )
-"""What does on other text about what it does here: not what reads models fitted here, nor what calls text gibberish
-that merely lacks this corpus's words, nor what calls a long question a copy for some words that it shares in order."""
+"""What does on other text about what it does here: of what reads models fitted here only what is surest, not what
+calls text gibberish that merely lacks this corpus's words, nor what calls a long question a copy for some words that it
+shares in order."""
 
 ELSEWHERE = 0.05
 """By how much more a defense that judges texts is taken to cost where nobody measured it. Here perhaps no user's
@@ -179,7 +182,7 @@ def calibrate(
     candidates = [c for c in CANDIDATES if not portable or c in PORTABLE]
     found, benign, attacked = measured_options(data, measured, model, models, seed, alphas, report, candidates)
     report("weighing cost against harm", 0, 1)
-    settings = best_settings(found, benign, attacked, alphas)
+    settings = in_steps(best_settings(found, benign, attacked, alphas))
     if portable:
         # Models fitted here find documents planted in another corpus less probable than they are: that nothing more is
         # to be had here is no reason to ask for more than the objective does at face value.

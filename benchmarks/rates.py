@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,26 @@ def best_settings(
         if best is not None and best[3] not in found:
             found.append(best[3])
     return found[::-1]
+
+
+def in_steps(settings: Sequence[dict[Origin, float]]) -> list[dict[Origin, float]]:
+    """The settings with those between each and the next milder one, in steps of `RATES`.
+
+    On the few sessions of the fit part settings look alike that are not, and of those the strongest is taken: the next
+    one may lie several steps away, and a promise be given away that a step would have kept. Nothing is put between
+    settings of which neither is milder in both prices.
+    """
+    found = []
+    for strong, mild in pairwise(settings):
+        found.append(strong)
+        places = {origin: (RATES.index(rate), RATES.index(mild[origin])) for origin, rate in strong.items()}
+        if all(low <= high for low, high in places.values()):
+            count = max((high - low for low, high in places.values()), default=0)
+            found += [
+                {o: RATES[low + round((high - low) * step / count)] for o, (low, high) in places.items()}
+                for step in range(1, count)
+            ]
+    return [*found, *settings[-1:]]
 
 
 def _mean_losses(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks import rates as module
 from benchmarks.attacks import ATTACKS
 from benchmarks.calibrate import ALPHAS
 from benchmarks.data import Dataset
 from benchmarks.losses import plans_under, policy_at
-from benchmarks.rates import RATES, best_settings, harm_by_setting
+from benchmarks.rates import RATES, best_settings, harm_by_setting, in_steps
 from benchmarks.readings import Traffic
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option
@@ -115,6 +118,28 @@ def test_where_every_setting_costs_too_much_the_mildest_is_left(monkeypatch: pyt
     losses = {"hide_probed": lambda _: 0.5, "echo_filter": lambda _: 0.0}
     harms = {"mba": lambda _: 0.0, "jamming": lambda _: 0.0}
     assert best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS) == [MILDEST]
+
+
+def test_between_two_settings_lie_their_steps() -> None:
+    def at(client: int, corpus: int) -> dict[Any, float]:
+        return {"client": RATES[client], "corpus": RATES[corpus]}
+
+    found = in_steps([at(3, 8), at(3, 5), at(5, 9), at(9, 9)])
+    # The first two differ in opposite ways: neither is on the other's way to doing nothing.
+    assert found == [at(3, 8), at(3, 5), at(3, 6), at(4, 7), at(5, 8), at(5, 9), at(6, 9), at(7, 9), at(8, 9), at(9, 9)]
+    assert in_steps([MILDEST]) == [MILDEST]
+    assert in_steps([{}]) == [{}]
+
+
+@given(st.lists(st.tuples(st.integers(0, len(RATES) - 1), st.integers(0, len(RATES) - 1)), min_size=1, max_size=6))
+def test_steps_keep_what_they_lie_between_and_never_grow_stronger(places: list[tuple[int, int]]) -> None:
+    settings: list[Any] = [{"client": RATES[a], "corpus": RATES[b]} for a, b in places]
+    found = in_steps(settings)
+    rest = iter(found)
+    assert all(setting in rest for setting in settings)
+    if all(x["client"] <= y["client"] and x["corpus"] <= y["corpus"] for x, y in pairwise(settings)):
+        assert all(x["client"] <= y["client"] and x["corpus"] <= y["corpus"] for x, y in pairwise(found))
+        assert all(RATES.index(y[o]) - RATES.index(x[o]) <= 1 for x, y in pairwise(found) for o in x)
 
 
 def test_an_origin_without_options_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
