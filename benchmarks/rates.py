@@ -23,6 +23,8 @@ SPENT = tuple(np.geomspace(8.0, 0.02, 160).round(6).tolist())
 """What benign sessions of the fit part may lose, in multiples of what is promised, from much to little."""
 NOTHING = 0.0005
 """Mean harm that is not worth any loss of benign users."""
+SURE = 0.8
+"""Share of what is promised that the fit part's sessions may lose for a setting to be expected to keep the promise."""
 NO_MORE = 0.01
 """Share of what is promised that makes no setting dearer than another."""
 
@@ -99,13 +101,38 @@ def best_settings(
         pairs.append(
             (round(done / NOTHING), round(spent / NO_MORE), spent, {origin: RATES[i] for origin, i in at.items()})
         )
-    found = [dict.fromkeys(known, RATES[-1])]
+    mildest = dict.fromkeys(known, RATES[-1])
+    found, sure = [mildest], 0
     for bound in reversed(SPENT):
         within = [pair for pair in pairs if pair[2] <= bound]
         best = min(within, key=lambda pair: pair[:2], default=None)
         if best is not None and best[3] not in found:
             found.append(best[3])
-    return found[::-1]
+            sure = len(found) - 1 if best[2] <= SURE else sure
+    return _one_way(found, sure)
+
+
+def _one_way(settings: Sequence[dict[Origin, float]], start: int) -> list[dict[Origin, float]]:
+    """Of settings from the mildest on those, strongest first, of which each is milder in no price than the one before.
+
+    What a session may lose is counted at its worst over all milder settings (conformal risk control wants losses that
+    never rise). Where one price falls as the other rises these are other sessions' losses, and add up.
+
+    Args:
+        settings: From the mildest to the strongest.
+        start: Index of the one that is kept for certain.
+    """
+
+    def chain(candidates: Sequence[dict[Origin, float]], sign: float) -> list[dict[Origin, float]]:
+        kept = [settings[start]]
+        for setting in candidates:
+            if all(sign * rate <= sign * kept[-1][origin] for origin, rate in setting.items()):
+                kept.append(setting)
+        return kept[1:]
+
+    stronger = chain(settings[start + 1 :], 1.0)
+    milder = chain(settings[:start][::-1], -1.0)
+    return [*stronger[::-1], settings[start], *milder]
 
 
 def in_steps(settings: Sequence[dict[Origin, float]]) -> list[dict[Origin, float]]:

@@ -120,6 +120,24 @@ def test_where_every_setting_costs_too_much_the_mildest_is_left(monkeypatch: pyt
     assert best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS) == [MILDEST]
 
 
+def test_settings_that_trade_one_price_for_the_other_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The last of what clients' defenses buy costs little more than corpus defenses that buy less: at the next bound the
+    # corpus' are worth their cost again, and the best setting goes back in the other price.
+    losses = {
+        "hide_probed": lambda p: 0.009 if p < 0.1 else 0.004 if p < 1.0 else 0.0,
+        "echo_filter": lambda p: 0.006 if p < 0.1 else 0.003 if p < 1.0 else 0.0,
+    }
+    harms = {
+        "mba": lambda p: 0.0 if p < 0.1 else 0.5 if p < 1.0 else 1.0,
+        "jamming": lambda p: 0.3 if p < 0.1 else 0.8 if p < 1.0 else 1.0,
+    }
+    found = best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
+    assert len(found) > 3
+    assert found[-1] == MILDEST
+    for strong, mild in pairwise(found):
+        assert all(strong[origin] <= mild[origin] for origin in mild)
+
+
 def test_between_two_settings_lie_their_steps() -> None:
     def at(client: int, corpus: int) -> dict[Any, float]:
         return {"client": RATES[client], "corpus": RATES[corpus]}
