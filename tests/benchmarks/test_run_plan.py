@@ -12,11 +12,16 @@ from tests.benchmarks.datasets import BagOfWords, write
 from tests.benchmarks.gullible import Gullible
 
 
+def load_gullible(spec: object) -> Gullible:
+    """As the real one does, a generator is handed back."""
+    return spec if isinstance(spec, Gullible) else Gullible(follows=spec == "local")
+
+
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("strategist.embeddings.load_embeddings", lambda _: BagOfWords())
-    monkeypatch.setattr("strategist.generators.load_generator", lambda spec: Gullible(follows=spec == "local"))
+    monkeypatch.setattr("strategist.generators.load_generator", load_gullible)
     return str(write(tmp_path / "data"))
 
 
