@@ -22,10 +22,9 @@ from benchmarks.fit import ASKED, benign_traffic, training_traffic
 from benchmarks.generated import BENIGN
 from benchmarks.losses import (
     PRIOR_COST,
-    Setting,
     cost_curve,
     looking,
-    losses_by_setting,
+    losses_by_kind,
     request_looks,
     request_losses,
     shares_by_look,
@@ -188,12 +187,12 @@ def calibrate(
         # to be had here is no reason to ask for more than the objective does at face value.
         settings = [{origin: min(r, 1.0) if origin == "corpus" else r for origin, r in s.items()} for s in settings]
     met = [staged for staged, _ in stage(data, unseen, model, models, seed, report)]
-    chosen, promises = choose(_losses(met, found, settings), alphas, strict=strict)
+    chosen, promises = choose(losses_by_kind(met, found, settings), alphas, strict=strict)
     if portable and chosen is not None:
         # Not before: prices that are weighed against it would make up for it.
         found = found.model_copy(update={"options": tuple(map(elsewhere, found.options))})
         settings = [settings[chosen]]
-        chosen, promises = choose(_losses(met, found, settings), alphas, strict=strict)
+        chosen, promises = choose(losses_by_kind(met, found, settings), alphas, strict=strict)
     return found.model_copy(
         update={
             "price": None if chosen is None else 1.0,
@@ -202,16 +201,6 @@ def calibrate(
             "fitted_on": made_from(data, seed),
         }
     )
-
-
-def _losses(
-    benign: Sequence[Staged], calibration: Calibration, settings: Sequence[Setting]
-) -> dict[str, NDArray[np.float64]]:
-    """What each session loses at each setting, by kind of traffic, shape (sessions, settings)."""
-    found: dict[str, list[NDArray[np.float64]]] = {}
-    for staged in benign:
-        found.setdefault(staged.name, []).append(losses_by_setting(staged, calibration, settings))
-    return {name: np.concatenate(tables) for name, tables in found.items()}
 
 
 def elsewhere(option: Option) -> Option:

@@ -96,6 +96,16 @@ def losses_by_setting(staged: Staged, calibration: Calibration, settings: Sequen
     return table
 
 
+def losses_by_kind(
+    benign: Iterable[Staged], calibration: Calibration, settings: Sequence[Setting]
+) -> dict[str, NDArray[np.float64]]:
+    """`losses_by_setting` of each kind of traffic, shape (sessions, settings), sessions of one kind in a row."""
+    tables: dict[str, list[NDArray[np.float64]]] = {}
+    for staged in benign:
+        tables.setdefault(staged.name, []).append(losses_by_setting(staged, calibration, settings))
+    return {kind: np.concatenate(found) for kind, found in tables.items()}
+
+
 def plans_under(staged: Staged, policy: AdaptivePolicy) -> list[Plans]:
     """What the policy would do with each session: for each of its requests names and parameters."""
     return [tuple(_plan(policy, staged, request) for request in requests) for requests in staged.requests]

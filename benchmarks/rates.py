@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.effects import success, toll
-from benchmarks.losses import Plans, Setting, losses_by_setting, plans_under, policy_at
+from benchmarks.losses import Plans, Setting, losses_by_kind, plans_under, policy_at
 from benchmarks.samples import Sample
 from benchmarks.staged import Staged
 from strategist.calibration import BY_CLIENT, Calibration, Origin
@@ -159,10 +159,8 @@ def _mean_losses(
     benign: Sequence[Staged], calibration: Calibration, settings: Sequence[Setting]
 ) -> dict[str, NDArray[np.float64]]:
     """What each kind of benign traffic loses on average at each setting, never rising."""
-    tables: dict[str, list[NDArray[np.float64]]] = {}
-    for staged in benign:
-        tables.setdefault(staged.name, []).append(losses_by_setting(staged, calibration, settings))
-    return {kind: monotonised(np.concatenate(found)).mean(axis=0) for kind, found in tables.items()}
+    found = losses_by_kind(benign, calibration, settings)
+    return {kind: monotonised(table).mean(axis=0) for kind, table in found.items()}
 
 
 def _from(staged: Staged) -> Origin:

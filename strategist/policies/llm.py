@@ -112,7 +112,9 @@ class LlmPolicy(Policy):
     @field_serializer("model")
     def _named(self, model: Any) -> str:
         """The model in words, for the configuration's hash; never its settings, which hold keys, nor a path."""
-        if isinstance(model, str) and getattr(self._chat, "generator", None) is None:
+        from strategist.generators import GeneratorChat
+
+        if isinstance(model, str) and not isinstance(self._chat, GeneratorChat):
             return model
         model = self._chat
         name = getattr(model, "model_name", None) or getattr(model, "model", None)

@@ -151,7 +151,7 @@ def test_an_artefact_depends_on_nothing_under_test(quick: None) -> None:
         choose({"benign": np.zeros((found.promises["benign"].sessions, 2))}, ALPHAS, strict=True)
 
 
-def test_what_is_for_other_corpora_rests_on_nothing_of_this_one() -> None:
+def test_what_is_for_other_corpora_is_the_mildest_of_what_rests_on_this_one() -> None:
     assert {name for name, _ in PORTABLE} == {name for name, _ in CANDIDATES}
     assert [p["threshold"] for name, p in PORTABLE if name in FITTED] == [SUREST]
     assert [p["known"] for name, p in PORTABLE if name == "gibberish_filter"] == [10.0, 8.0]

@@ -49,7 +49,7 @@ def set_up(
         made = harms[staged.name]
         return None if made is None else np.array([made(setting[option.origin]) for setting in settings])
 
-    monkeypatch.setattr(module, "losses_by_setting", lost)
+    monkeypatch.setattr("benchmarks.losses.losses_by_setting", lost)
     monkeypatch.setattr(module, "harm_by_setting", harm)
     return list(ONE), list(ATTACKED)
 
