@@ -84,16 +84,45 @@ def losses_by_setting(staged: Staged, calibration: Calibration, settings: Sequen
     A session whose plans do not change is served once.
     """
     table = np.zeros((len(staged.requests), len(settings)))
-    known: dict[tuple[int, Plans], float] = {}
+    again = Again(staged)
     for column, setting in enumerate(settings):
         policy = policy_at(calibration, setting)
         for i, plans in enumerate(plans_under(staged, policy)):
-            if not any(plans):
-                continue  # nothing is done: nothing is lost
-            if (i, plans) not in known:
-                known[i, plans] = session_losses(staged, staged.samples(policy, [i]), [i])[0]
-            table[i, column] = known[i, plans]
+            if any(plans):  # else nothing is done, and nothing is lost
+                table[i, column] = session_losses(staged, [again.sample(policy, i, plans)], [i])[0]
     return table
+
+
+class Again:
+    """Serves sessions under one setting after another, and only those anew that may be served differently.
+
+    Args:
+        staged: Whose sessions they are.
+    """
+
+    def __init__(self, staged: Staged) -> None:
+        self._staged = staged
+        self._known: dict[tuple[int, Plans], Sample] = {}
+
+    def sample(self, policy: AdaptivePolicy, session: int, plans: Plans) -> Sample:
+        """One session, served under a policy that plans so for its requests.
+
+        What is planned alike is served alike where nothing was taken out: where something was, it depends on the policy
+        what of its plan is still worth it.
+        """
+        if (session, plans) in self._known:
+            return self._known[session, plans]
+        (sample,) = self._staged.samples(policy, [session])
+        if all(len(plan) < 2 for plan in plans) or self._untouched(session, sample):
+            self._known[session, plans] = sample
+        return sample
+
+    def _untouched(self, session: int, sample: Sample) -> bool:
+        requests = self._staged.requests[session]
+        return sample.error is None and all(
+            list(served) == self._staged.undefended(request)
+            for served, request in zip(sample.served, requests, strict=True)
+        )
 
 
 def losses_by_kind(

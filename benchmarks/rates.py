@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.effects import success, toll
-from benchmarks.losses import Plans, Setting, losses_by_kind, plans_under, policy_at
-from benchmarks.samples import Sample
+from benchmarks.losses import Again, Setting, losses_by_kind, plans_under, policy_at
 from benchmarks.staged import Staged
 from strategist.calibration import BY_CLIENT, Calibration, Origin
 from strategist.conformal import monotonised
@@ -43,14 +42,10 @@ def harm_by_setting(
         return None
     by_client = staged.traffic.attack.manifest.threat in BY_CLIENT
     found = np.ones(len(settings))
-    known: dict[tuple[int, Plans], Sample] = {}
+    again = Again(staged)
     for column, setting in enumerate(settings):
         policy = policy_at(calibration, setting)
-        plans = plans_under(staged, policy)
-        for i, plan in enumerate(plans):
-            if (i, plan) not in known:
-                (known[i, plan],) = staged.samples(policy, [i])
-        samples = [known[i, plan] for i, plan in enumerate(plans)]
+        samples = [again.sample(policy, i, plans) for i, plans in enumerate(plans_under(staged, policy))]
         left = success(staged, samples)
         found[column] = 1.0 if left is None else min(1.0, max(0.0, left / undefended))
         found[column] += 0.0 if by_client else toll(staged, samples)

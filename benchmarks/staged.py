@@ -77,7 +77,8 @@ class SensedOnce(Sentinel):
     """Hands out what was measured of each request beforehand, whoever is served.
 
     Measured is each request's own query over the candidates that it fetches. Where a policy has fetched others (another
-    query, another number), the context stage is measured anew, with the client's past as it was.
+    query, another number) or asks of what a defense has left of them, the context stage is measured anew, with the
+    client's past as it was; of the same part once.
 
     Args:
         measuring: What measures.
@@ -98,18 +99,27 @@ class SensedOnce(Sentinel):
         super().__init__(signals=(), models=ThreatModels(), corpus=measuring.corpus)
         self.measuring = measuring
         self.early, self.late, self.candidates, self.past = early, late, candidates, past
+        self._parts: dict[tuple[Request, tuple[int, ...]], RiskProfile] = {}
 
     def sense_query(self, evidence: Evidence) -> RiskProfile:
         """What the query told."""
         return self.early[evidence.request]
 
     def sense_context(self, evidence: Evidence, before: RiskProfile) -> RiskProfile:
-        """What the candidates told."""
+        """What the candidates told; of a part of them, what that part tells."""
         request, found = evidence.request, evidence.candidates
         known = self.candidates[request]
-        if len(found) == len(known) and all(a.document is b.document for a, b in zip(found, known, strict=True)):
+        if any(c.position >= len(known) or known[c.position].document is not c.document for c in found):
+            return self._measured(evidence, before)
+        if len(found) == len(known):
             return self.late[request]
-        return self.measuring.sense_context(replace(evidence, history=self.past[request]), before)
+        part = (request, tuple(c.position for c in found))
+        if part not in self._parts:
+            self._parts[part] = self._measured(evidence, before)
+        return self._parts[part]
+
+    def _measured(self, evidence: Evidence, before: RiskProfile) -> RiskProfile:
+        return self.measuring.sense_context(replace(evidence, history=self.past[evidence.request]), before)
 
 
 @dataclass(frozen=True)

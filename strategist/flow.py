@@ -8,6 +8,7 @@ writes nowhere, so that an ask which is given up half-way leaves nothing half-wr
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,6 +36,7 @@ from strategist._checks import (
 )
 from strategist._planned import calls_model, in_order
 from strategist.allow_list import AllowList
+from strategist.calibration import BY_CLIENT
 from strategist.decision import Decision, Outcome
 from strategist.drivers import Flow
 from strategist.guard import Guard
@@ -131,7 +133,7 @@ class Course:
                 lambda: plan.extended(checked_plan(policy.after_retrieval(request, decision.profile, plan))),
                 plan,
             )
-            kept, replaced = yield from self._selected(evidence)
+            kept, replaced = yield from self._selected(evidence, early)
             yield from self._remember(evidence)
         except Halt:
             yield from self._remember(evidence)
@@ -312,14 +314,15 @@ class Course:
                 )
         return query
 
-    def _selected(self, evidence: Evidence) -> Asking[tuple[tuple[int, ...], dict[int, str]]]:
+    def _selected(self, evidence: Evidence, early: RiskProfile) -> Asking[tuple[tuple[int, ...], dict[int, str]]]:
         decision, parts, everything = self.decision, self.parts, evidence
         kept = tuple(range(len(evidence.candidates)))
         replaced: dict[int, str] = {}
         spared = yield from self._spared(evidence)
-        for defense in in_order(decision.plan, Stage.RETRIEVAL, Stage.CONTEXT):
-            if not isinstance(defense, SelectionDefense):
-                continue
+        planned = in_order(decision.plan, Stage.RETRIEVAL, Stage.CONTEXT)
+        waiting = deque(defense for defense in planned if isinstance(defense, SelectionDefense))
+        while waiting:
+            defense = waiting.popleft()
             if Need.LEDGER in defense.manifest.needs:
                 yield from self._remember(everything)  # first, so that a charge is the last that can fail
 
@@ -340,8 +343,30 @@ class Course:
             kept = left
             if dropped or selection.replaced:
                 evidence = evidence.keep(kept).with_texts(selection.replaced)
+            if dropped and waiting and BY_CLIENT.isdisjoint(defense.manifest.threats):
+                yield from self._relented(evidence, early)
+                waiting = deque(d for d in waiting if d.manifest.name in decision.plan.names)
         self.clock.lap("defend")
         return kept, {i: replaced[i] for i in kept if i in replaced}
+
+    def _relented(self, evidence: Evidence, early: RiskProfile) -> Asking[None]:
+        """Give up what the policy no longer finds worth it for the candidates that are left.
+
+        Only after a defense against planted documents: what is hidden from a prober must lead to nothing else.
+        """
+        decision, policy, sentinel = self.decision, self.parts.policy, self.parts.sentinel
+        if not policy.manifest.relents:
+            return
+        plan, count = decision.plan, len(evidence.candidates)
+        # Measurements of candidates stand in the order of candidates; positions are those of the first measurement.
+        call = partial(sentinel.sense_context, evidence, early)
+        profile = yield from self.attempts.tried(
+            "sense", "sentinel rest", lambda: checked_profile(call(), count), None, essential=False
+        )
+        if profile is not None:
+            decision.plan = yield from self._planned(
+                "rest", lambda: plan.without(policy.given_up(self.request, profile, plan)), plan
+            )
 
     def _spared(self, evidence: Evidence) -> Asking[frozenset[int]]:
         allow, tenant, key = self.parts.allow, self.request.tenant, self.parts.hash_key

@@ -71,6 +71,14 @@ class DefensePlan:
             removed={n: why for n, why in {**self.removed, **later.removed}.items() if n not in later.names},
         )
 
+    def without(self, given_up: Mapping[str, str]) -> DefensePlan:
+        """This plan less some of its defenses, by name with the reason; what it does not hold is ignored."""
+        gone = {name: why for name, why in given_up.items() if name in self.names}
+        if not gone:
+            return self
+        left = tuple(d for d in self.defenses if d.name not in gone)
+        return replace(self, defenses=left, removed={**self.removed, **gone})
+
     def record(self) -> list[dict[str, Any]]:
         """The plan as plain JSON values."""
         return [{"name": d.name, "parameters": dict(d.parameters), "reason": d.reason} for d in self.defenses]

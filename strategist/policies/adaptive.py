@@ -232,13 +232,17 @@ class AdaptivePolicy(Policy):
     The victims of a poisoned corpus ask for good passages as everybody does: what a defense takes from them, the toll,
     is part of the attack's harm. And what a defense does against loud attacks is worth nothing where only quiet ones
     look like this.
+    Once a defense against planted documents has dropped some, what else was planned against them is held against what
+    is left: where it would not be chosen for that, it is given up. Calibration serves through the same flow.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
     An operator's trust in a client moves the odds of those threats that come from clients: the prior odds are
     multiplied by (1 - trust) / trust, so that 0.5 changes nothing.
     """
 
     manifest = PolicyManifest(
-        name="adaptive", summary="per request the defenses worth their measured cost, within a promise (default)"
+        name="adaptive",
+        summary="per request the defenses worth their measured cost, within a promise (default)",
+        relents=True,
     )
 
     calibration: SerializeAsAny[Calibration] = Field(default_factory=shipped_calibration, description="what is known")
@@ -280,6 +284,15 @@ class AdaptivePolicy(Policy):
         picked = [self.calibration.options[i] for i in objective.least(list(risk.values()), _unmet(profile))]
         chosen = tuple(PlannedDefense(o.name, o.parameters, _why(o, risk)) for o in picked)
         return DefensePlan(chosen, self.overfetch)
+
+    def given_up(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> dict[str, str]:
+        """What is against planted documents and would not be chosen for what is left of them."""
+        wanted = self.after_retrieval(request, profile, plan).names
+        return {
+            option.name: "not worth it for what was left"
+            for option in self.calibration.options
+            if option.origin == "corpus" and option.name not in wanted
+        }
 
     def _probability(self, threat: Threat, request: Request, profile: RiskProfile) -> float:
         probability = profile.probabilities.get(threat, self.unknown)

@@ -185,6 +185,31 @@ def test_losses_by_setting_are_those_of_serving_at_every_setting(data: Dataset) 
     assert not losses[:, -1].any()
 
 
+def test_what_is_given_up_at_one_setting_is_not_taken_for_given_up_at_another(data: Dataset) -> None:
+    """Where two filters are planned alike and the first has dropped something, not every price still has the second."""
+    traffic = Traffic.of(data, "benign", 0)
+    echoing = replace(traffic, data=replace(data, passages=tuple(
+        replace(p, text=f"{question(i)} {p.text}") if i < 4 else p for i, p in enumerate(data.passages)
+    )))  # fmt: skip
+    alone = [Session(f"{s.id}-{n}", (Ask(ask.query),)) for s in traffic.sessions for n, ask in enumerate(s.asks)]
+    found = staged(echoing.data, replace(echoing, sessions=alone))
+    stopped = {Threat.POISONING: {"x": 0.0, "y": 1.0}}
+    known = Calibration(
+        options=(
+            Option(name="echo_filter", residual=stopped),
+            Option(name="suspicion_filter", parameters={"threshold": 0.0},
+                   residual={Threat.POISONING: {"x": 1.0, "y": 0.0}}, cost=((0.001, 0.002), (0.9, 0.9))),
+        ),
+        price=None,
+    )  # fmt: skip
+    settings: list[Any] = [{"corpus": 2.0 ** (step / 4) / 1e5, "client": 0.5} for step in range(28, 48)]
+    losses = losses_by_setting(found, known, settings)
+    for column, setting in enumerate(settings):
+        policy = AdaptivePolicy(calibration=known, price=setting["corpus"])
+        assert losses[:, column].tolist() == session_losses(found, found.samples(policy))
+    assert len({tuple(column) for column in losses.T}) > 1
+
+
 def test_attacks_are_told_by_how_threatening_they_look() -> None:
     loud, quiet = [0.9] * 30, [0.01] * 60  # as much weight each, however many requests
     found = shares_by_look({"loud": loud, "quiet": quiet, "never": []})

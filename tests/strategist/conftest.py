@@ -24,12 +24,12 @@ def _warned_already():
 def plug(monkeypatch):
     """Register a defense that runs a function of the evidence, for one test."""
 
-    def add(name, act, *, stage=Stage.CONTEXT, needs=()):
+    def add(name, act, *, stage=Stage.CONTEXT, needs=(), threats=(Threat.POISONING,)):
         base = QueryDefense if stage is Stage.QUERY else SelectionDefense
 
         class Plugged(base):
             manifest = DefenseManifest(
-                name=name, summary="x", stage=stage, threats=frozenset({Threat.POISONING}), needs=frozenset(needs)
+                name=name, summary="x", stage=stage, threats=frozenset(threats), needs=frozenset(needs)
             )
             numbers: list[int] = []  # noqa: RUF012
 

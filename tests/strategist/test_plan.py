@@ -49,6 +49,15 @@ def test_a_chain_of_plans_never_removes_what_it_chooses(chain):
     json.dumps(total.record(), allow_nan=False)
 
 
+@given(plans(removing=True), st.dictionaries(NAMES, st.just("not worth it"), max_size=6))
+def test_what_is_given_up_is_named_and_the_rest_stays(one, given_up):
+    left = one.without(given_up)
+    assert left.defenses == tuple(d for d in one.defenses if d.name not in given_up)
+    assert set(one.names) - set(left.names) == set(left.removed) - set(one.removed)
+    assert {**left.removed, **one.removed} == dict(left.removed)
+    assert left.overfetch == one.overfetch
+
+
 @given(plans())
 def test_an_empty_plan_changes_nothing(early):
     assert early.extended(DefensePlan()) == early
