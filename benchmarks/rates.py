@@ -24,6 +24,8 @@ NOTHING = 0.0005
 """Mean harm that is not worth any loss of benign users."""
 SURE = 0.8
 """Share of what is promised that the fit part's sessions may lose for a setting to be expected to keep the promise."""
+QUIETER = 8.0
+"""How much smaller than a generated attack's the odds of one may be that nobody generated, and it still counts."""
 NO_MORE = 0.01
 """Share of what is promised that makes no setting dearer than another."""
 
@@ -83,7 +85,7 @@ def best_settings(
         lost[origin] = _mean_losses(benign, parts[origin], settings)
         tables = [harm_by_setting(a, parts[origin], settings) for a in attacked if _from(a) == origin]
         met = [table for table in tables if table is not None]
-        harm[origin] = np.sum(met, axis=0) if met else np.zeros(len(RATES))
+        harm[origin] = _of_quieter_ones(np.sum(met, axis=0)) if met else np.zeros(len(RATES))
     kinds = {staged.name for staged in benign}
     # By steps of `NOTHING`; what buys the same costs as little as it may. Of pairs that are alike in both the strongest
     # is taken: attacks that nobody generated look less threatening than these, and sessions that nothing was fitted on
@@ -105,6 +107,18 @@ def best_settings(
             found.append(best[3])
             sure = len(found) - 1 if best[2] <= SURE else sure
     return _one_way(found, sure)
+
+
+def _of_quieter_ones(harm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean harm at each of `RATES` over attacks from those generated to those that look `QUIETER` times less likely.
+
+    To such an attack a price is what one so many times higher is to a generated one. Where the generated ones stand,
+    loud or hopeless, a curve is flat that is steep for real ones, and chance decides which price is sold for which.
+    """
+    steps = sum(rate <= RATES[0] * QUIETER * (1.0 + 1e-9) for rate in RATES)
+    level = np.append(harm, np.full(steps - 1, harm[-1]))
+    found: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(level, steps).mean(axis=1)
+    return found
 
 
 def _one_way(settings: Sequence[dict[Origin, float]], start: int) -> list[dict[Origin, float]]:
