@@ -33,7 +33,6 @@ from benchmarks.rates import best_settings, in_steps
 from benchmarks.readings import Report, Traffic
 from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
-from benchmarks.statistics import steady_milliseconds
 from defenses import DEFENSES
 from sentinel.errors import DataError
 from sentinel.manifest import Need
@@ -254,7 +253,6 @@ def measured_options(
     together: dict[Threat, dict[str, tuple[Outcome, ...]]] = {}
     looks: dict[str, list[Mapping[Threat, float]]] = {}
     lost: list[dict[str, list[float]]] = [{} for _ in candidates]
-    spent: dict[str, list[float]] = {}
     for number, (staged, _) in enumerate(stage(data, traffic, model, models, seed, report)):
         report(f"measuring on {staged.name}", number, len(traffic))
         threat = staged.traffic.attack.manifest.threat
@@ -278,7 +276,6 @@ def measured_options(
         for i, candidate in enumerate(candidates):
             samples = staged.samples(OnlyPolicy(defenses=(as_text(*candidate),)))
             lost[i].setdefault(staged.name, []).extend(request_losses(staged, samples))
-            spent.setdefault(candidate[0], []).extend(ms for sample in samples for ms in sample.overhead_ms)
     options = tuple(
         Option(
             name=name,
@@ -287,7 +284,8 @@ def measured_options(
             toll=tolls[i],
             # By the threats that it was measured against: the policy reads the curve at the same place.
             cost=cost_curve({k: [looking(p, left[i]) for p in seen] for k, seen in looks.items()}, lost[i], alphas),
-            milliseconds=steady_milliseconds(spent.get(name, ())),
+            # Stated, not measured: of prices that are as good as each other the load of the machine would else choose.
+            milliseconds=DEFENSES.get(name).manifest.cost.milliseconds,
         )
         for i, (name, parameters) in enumerate(candidates)
     )

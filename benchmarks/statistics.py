@@ -121,13 +121,3 @@ def tpr_at_fpr(positives: Floats, negatives: Floats, fpr: float) -> float:
         return float(hits[at])
     share = max(fpr - alarms[at], 0.0) / (alarms[at + 1] - alarms[at])
     return float(hits[at] + share * (hits[at + 1] - hits[at]))
-
-
-def steady_milliseconds(spent: Sequence[float]) -> float:
-    """What a defense takes, all of its strengths together, such that two calibrations agree on it; 0 if unknown.
-
-    The 10th percentile, which other work on the machine hardly moves, to the nearest of three steps a decade: prices
-    that are as good as each other would else be chosen by how busy the machine was.
-    """
-    usual = float(np.percentile(spent, 10.0)) if len(spent) else 0.0
-    return float(f"{10.0 ** (round(3.0 * np.log10(usual)) / 3.0):.1g}") if usual > 0.0 else 0.0

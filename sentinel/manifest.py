@@ -43,6 +43,13 @@ class Cost(StrEnum):
     TENS_OF_MILLISECONDS = "tens_of_milliseconds"
     MODEL_CALL = "model_call"
 
+    @property
+    def milliseconds(self) -> float:
+        """The middle of the order of magnitude; what a thing takes on your machine is for `sentinel-bench perf`."""
+        return {"microseconds": 0.3, "milliseconds": 3.0, "tens_of_milliseconds": 30.0, "model_call": 1000.0}[
+            self.value
+        ]
+
 
 class Manifest(BaseModel):
     """The part that signals, defenses, policies and attacks have in common.

@@ -49,7 +49,7 @@ class Option(BaseModel):
         toll: What it takes from those whom an attack through the corpus is aimed at, a share of their good passages in
             [0, 1], by threat and attack, also of threats that it is not for: it is chosen for one attack and strikes
             the victims of another.
-        milliseconds: Its own time at the median, 15 candidates.
+        milliseconds: What it takes by its manifest, an order of magnitude.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -118,8 +117,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():  # fmt: skip
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr("benchmarks.rates.RATES", (0.01, 0.1, 1.0, 10.0))
-    # The machine's speed stands in the artefact, and nothing else that is not the data's.
-    monkeypatch.setattr("strategist._attempts.time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 @pytest.mark.slow

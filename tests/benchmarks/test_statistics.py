@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from benchmarks.statistics import (
     mean,
     rate,
     ratio,
-    steady_milliseconds,
     tpr_at_fpr,
 )
 
@@ -150,20 +148,3 @@ def test_bootstrap_leaves_out_what_cannot_be_said_and_repeats() -> None:
     assert found().n == 99
     assert found().value == 2.0
     assert found().ci_low is not None
-
-
-@given(
-    st.lists(st.floats(0.2, 0.4), min_size=20, max_size=60),
-    st.lists(st.floats(0.5, 100.0), max_size=20),
-)
-def test_milliseconds_are_those_of_a_machine_that_does_nothing_else(idle: list[float], busy: list[float]) -> None:
-    assert steady_milliseconds(idle + busy) in (0.2, 0.5)
-    assert steady_milliseconds([0.21] * 10 + busy) == 0.2
-
-
-@pytest.mark.parametrize(
-    ("spent", "steady"), [((), 0.0), ((0.0,), 0.0), ((0.047,), 0.05), ((0.1, 50.0), 5.0), ((1.1,) * 9, 1.0)]
-)
-def test_milliseconds_by_hand(spent: Sequence[float], steady: float) -> None:
-    # Three steps a decade: 1, 2 (2.15), 5 (4.64). The 10th percentile of (0.1, 50) is 5.09.
-    assert steady_milliseconds(spent) == steady

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from defenses import DEFENSES
 from sentinel import SIGNALS, Manifest, SignalManifest, Stage, Threat
+from sentinel.manifest import Cost
 
 ROOT = Path(__file__).parents[2]
 REGISTERED = [
@@ -56,3 +57,9 @@ def test_manifests_are_frozen_and_know_their_fields():
         Manifest(name="a", summary="x", colour="red")
     with pytest.raises(ValidationError):
         Manifest(name="a", summary="")
+
+
+def test_orders_of_magnitude_are_in_order():
+    spent = [cost.milliseconds for cost in Cost]
+    assert spent == sorted(set(spent))
+    assert spent[0] < 1.0 <= spent[1] < 10.0 <= spent[2] < 100.0
