@@ -183,9 +183,10 @@ def calibrate(
     report("weighing cost against harm", 0, 1)
     settings = in_steps(best_settings(found, benign, attacked, alphas))
     if portable:
-        # Models fitted here find documents planted in another corpus less probable than they are: that nothing more is
-        # to be had here is no reason to ask for more than the objective does at face value.
-        settings = [{origin: min(r, 1.0) if origin == "corpus" else r for origin, r in s.items()} for s in settings]
+        # Models fitted here find documents planted in another corpus less probable than they are, and know nothing of
+        # what judgements of texts cost there: neither what was to be had here nor what it cost says more than the
+        # objective does at face value.
+        settings = [{origin: 1.0 if origin == "corpus" else r for origin, r in s.items()} for s in settings]
     met = [staged for staged, _ in stage(data, unseen, model, models, seed, report)]
     chosen, promises = choose(losses_by_kind(met, found, settings), alphas, strict=strict)
     if portable and chosen is not None:
