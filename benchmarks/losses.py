@@ -112,17 +112,11 @@ class Again:
         """
         if (session, plans) in self._known:
             return self._known[session, plans]
-        (sample,) = self._staged.samples(policy, [session])
-        if all(len(plan) < 2 for plan in plans) or self._untouched(session, sample):
+        answers = self._staged.served(policy, [session])[session]
+        sample = self._staged.sample(policy, session, answers)
+        if all(len(plan) < 2 for plan in plans) or not any(decision.dropped for _, decision in answers):
             self._known[session, plans] = sample
         return sample
-
-    def _untouched(self, session: int, sample: Sample) -> bool:
-        requests = self._staged.requests[session]
-        return sample.error is None and all(
-            list(served) == self._staged.undefended(request)
-            for served, request in zip(sample.served, requests, strict=True)
-        )
 
 
 def losses_by_kind(

@@ -16,7 +16,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import RunnableConfig
 
 from benchmarks.asking import PATIENT, schedule
-from benchmarks.attacks import Planted, Served, Session
+from benchmarks.attacks import Planted, Served
 from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
 from benchmarks.readings import OVERFETCH, K, Report, Traffic
@@ -35,6 +35,9 @@ from strategist.engine import Engine
 from strategist.guard import Guard
 from strategist.policies import Policy
 from strategist.sources import Source, source_for
+
+Answer = tuple[list[Document], Decision]
+"""What one request was served, and the record of it."""
 
 
 @dataclass
@@ -192,6 +195,12 @@ class Staged:
             embeddings.learn(queries)
 
     def samples(self, policy: Policy, sessions: Sequence[int] | None = None, *, senses: bool = True) -> list[Sample]:
+        """Serve the sessions under a policy and score them; see `served`."""
+        return [self.sample(policy, i, found) for i, found in self.served(policy, sessions, senses=senses).items()]
+
+    def served(
+        self, policy: Policy, sessions: Sequence[int] | None = None, *, senses: bool = True
+    ) -> dict[int, list[Answer]]:
         """Serve the sessions under a policy.
 
         Args:
@@ -207,18 +216,19 @@ class Staged:
             guard=Guard(PATIENT),
         )  # Whatever a defense reads of the past it reads in the profile, which was measured with it.
         chosen = range(len(self.requests)) if sessions is None else sessions
-        served: dict[int, list[tuple[list[Document], Decision]]] = {i: [] for i in chosen}
+        served: dict[int, list[Answer]] = {i: [] for i in chosen}
         for i, turn in self._arrivals(chosen):
             served[i].append(engine.run(self.requests[i][turn], self.source))
-        return [self._sample(policy, self.traffic.sessions[i], found) for i, found in served.items()]
+        return served
 
     def _arrivals(self, sessions: Sequence[int]) -> list[tuple[int, int]]:
         """Session and turn of every request, in the order in which they come."""
         places = [(i, turn) for i in sessions for turn in range(len(self.requests[i]))]
         return sorted(places, key=lambda place: self.requests[place[0]][place[1]].time)
 
-    def _sample(self, policy: Policy, session: Session, answers: Sequence[tuple[list[Document], Decision]]) -> Sample:
-        planted = self.world.planted
+    def sample(self, policy: Policy, index: int, answers: Sequence[Answer]) -> Sample:
+        """One session, scored by what was served to it."""
+        planted, session = self.world.planted, self.traffic.sessions[index]
         served = [[Served(str(d.id), d.page_content, planted.get(str(d.id))) for d in found] for found, _ in answers]
         errors = (f"{name}: {why}" for _, decision in answers for name, why in decision.errors.items())
         error = next(errors, None)

@@ -365,7 +365,7 @@ class Course:
         )
         if profile is not None:
             decision.plan = yield from self._planned(
-                "rest", lambda: plan.without(policy.given_up(self.request, profile, plan)), plan
+                "rest", lambda: plan.without(policy.given_up(evidence.request, profile, plan)), plan
             )
 
     def _spared(self, evidence: Evidence) -> Asking[frozenset[int]]:
