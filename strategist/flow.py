@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -344,13 +344,13 @@ class Course:
             if dropped or selection.replaced:
                 evidence = evidence.keep(kept).with_texts(selection.replaced)
             if dropped and waiting and BY_CLIENT.isdisjoint(defense.manifest.threats):
-                yield from self._relented(evidence, early)
+                yield from self._relented(evidence, early, {d.manifest.name for d in waiting})
                 waiting = deque(d for d in waiting if d.manifest.name in decision.plan.names)
         self.clock.lap("defend")
         return kept, {i: replaced[i] for i in kept if i in replaced}
 
-    def _relented(self, evidence: Evidence, early: RiskProfile) -> Asking[None]:
-        """Give up what the policy no longer finds worth it for the candidates that are left.
+    def _relented(self, evidence: Evidence, early: RiskProfile, waiting: Set[str]) -> Asking[None]:
+        """Give up what is still to come and no longer worth it, as the policy finds, for the candidates that are left.
 
         Only after a defense against planted documents: what is hidden from a prober must lead to nothing else.
         """
@@ -363,10 +363,14 @@ class Course:
         profile = yield from self.attempts.tried(
             "sense", "sentinel rest", lambda: checked_profile(call(), count), None, essential=False
         )
-        if profile is not None:
-            decision.plan = yield from self._planned(
-                "rest", lambda: plan.without(policy.given_up(evidence.request, profile, plan)), plan
-            )
+        if profile is None:
+            return
+
+        def rest() -> DefensePlan:
+            given_up = policy.given_up(evidence.request, profile, plan)
+            return plan.without({name: why for name, why in given_up.items() if name in waiting})
+
+        decision.plan = yield from self._planned("rest", rest, plan)
 
     def _spared(self, evidence: Evidence) -> Asking[frozenset[int]]:
         allow, tenant, key = self.parts.allow, self.request.tenant, self.parts.hash_key

@@ -77,9 +77,11 @@ def test_it_is_asked_about_the_candidates_that_are_left(late):
     assert policy.asked == [(QUERY, 6, ("echo_filter", "late"))] * 2  # of eight, synchronously and asynchronously
 
 
-def test_what_it_would_keep_stays(late):
+def test_what_has_been_done_stands_in_the_record_whatever_is_found_afterwards(late):
     served, decision = serve(Watching(gives_up={"echo_filter": "too late", "unknown": "x"}))
     assert served == ["d2", "d4", "d5", "d6"]
+    assert decision.plan.names == ("echo_filter", "late")
+    assert decision.plan.removed == {}
     assert [o.defense for o in decision.outcomes] == ["echo_filter", "late"]
 
 
