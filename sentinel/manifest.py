@@ -45,10 +45,16 @@ class Cost(StrEnum):
 
     @property
     def milliseconds(self) -> float:
-        """The middle of the order of magnitude; what a thing takes on your machine is for `sentinel-bench perf`."""
-        return {"microseconds": 0.3, "milliseconds": 3.0, "tens_of_milliseconds": 30.0, "model_call": 1000.0}[
-            self.value
-        ]
+        """The middle of the order of magnitude, as ratios go; `sentinel-bench perf` tells what it is where it runs."""
+        return _MIDDLES[self]
+
+
+_MIDDLES = {
+    Cost.MICROSECONDS: 0.03,
+    Cost.MILLISECONDS: 3.0,
+    Cost.TENS_OF_MILLISECONDS: 30.0,
+    Cost.MODEL_CALL: 1000.0,
+}
 
 
 class Manifest(BaseModel):

@@ -88,7 +88,7 @@ class ClusterFilter(SelectionDefense):
         stage=Stage.CONTEXT,
         threats=frozenset({Threat.POISONING}),
         needs=frozenset({Need.VECTORS}),
-        cost=Cost.MICROSECONDS,
+        cost=Cost.MILLISECONDS,
         source="ours, after TrustRAG, arXiv 2501.00879",
     )
 
