@@ -6,6 +6,7 @@ is fixed: somebody may be editing them while the test runs.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import Any
@@ -16,6 +17,8 @@ from tests.benchmarks.datasets import BagOfWords
 
 
 def main() -> None:
+    # What a shell starts in the background ignores interrupts, and hands that on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     pause = float(sys.argv.pop(1))
     serve = asking.DefendedRetriever.invoke
 
