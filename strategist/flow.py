@@ -355,10 +355,9 @@ class Course:
         Only after a defense against planted documents: what is hidden from a prober must lead to nothing else.
         """
         decision, policy, sentinel = self.decision, self.parts.policy, self.parts.sentinel
-        if not policy.manifest.relents:
-            return
+        if type(policy).given_up is Policy.given_up:
+            return  # nothing to ask: nothing is sensed for it
         plan, count = decision.plan, len(evidence.candidates)
-        # Measurements of candidates stand in the order of candidates; positions are those of the first measurement.
         call = partial(sentinel.sense_context, evidence, early)
         profile = yield from self.attempts.tried(
             "sense", "sentinel rest", lambda: checked_profile(call(), count), None, essential=False

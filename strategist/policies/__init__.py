@@ -25,14 +25,12 @@ class PolicyManifest(Manifest):
         passive: True if it never defends: the base's own answer is served untouched, and nothing is sensed.
         senses: False for a policy that never looks at the profile: nothing is sensed and no history is kept for it.
         baseline: True for a published or trivial policy that is kept to be compared with.
-        relents: True if it is asked again, by `given_up`, once a defense has dropped planted documents.
         cost: Order of magnitude of planning one request; `MODEL_CALL` for a policy that asks a language model.
     """
 
     passive: bool = False
     senses: bool = True
     baseline: bool = False
-    relents: bool = False
     cost: Cost = Cost.MICROSECONDS
 
 
@@ -54,7 +52,8 @@ class Policy(BaseModel, ABC):
     def given_up(self, request: Request, profile: RiskProfile, plan: DefensePlan) -> Mapping[str, str]:
         """Defenses of `plan` that are not worth it for what another one has left, by name with the reason.
 
-        Asked where the manifest says `relents`. Nothing can be added: what is left is no more dangerous than it was.
+        Asked of policies that have this method, once a defense against planted documents has dropped some and others
+        are to come. Nothing can be added: what is left is no more dangerous than it was.
 
         Args:
             request: Who asks what.

@@ -240,9 +240,7 @@ class AdaptivePolicy(Policy):
     """
 
     manifest = PolicyManifest(
-        name="adaptive",
-        summary="per request the defenses worth their measured cost, within a promise (default)",
-        relents=True,
+        name="adaptive", summary="per request the defenses worth their measured cost, within a promise (default)"
     )
 
     calibration: SerializeAsAny[Calibration] = Field(default_factory=shipped_calibration, description="what is known")

@@ -11,17 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from benchmarks.statistics import (
-    Estimate,
-    advantage,
-    auc,
-    bins,
-    bootstrap,
-    mean,
-    rate,
-    ratio,
-    tpr_at_fpr,
-)
+from benchmarks.statistics import Estimate, advantage, auc, bins, bootstrap, mean, rate, ratio, tpr_at_fpr
 
 # Few distinct scores, so that ties are the rule.
 labelled = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=60).filter(

@@ -21,7 +21,7 @@ POISONED = planted(0, 3)
 class Watching(Policy):
     """Plans `chosen`, gives up `gives_up` and remembers what it was asked about."""
 
-    manifest = PolicyManifest(name="watching", summary="x", relents=True)
+    manifest = PolicyManifest(name="watching", summary="x")
 
     chosen: tuple[str, ...] = ("echo_filter", "late")
     gives_up: dict[str, str] = Field({"late": "nothing left"})
@@ -39,11 +39,14 @@ class Watching(Policy):
 
 
 class Constant(Watching):
+    """Has no such method."""
+
     manifest = PolicyManifest(name="constant", summary="x")
+    given_up = Policy.given_up
 
 
 class Raising(Watching):
-    manifest = PolicyManifest(name="raising", summary="x", relents=True)
+    manifest = PolicyManifest(name="raising", summary="x")
 
     def given_up(self, request, profile, plan_b):
         raise ValueError(QUERY)
