@@ -15,7 +15,8 @@ from strategist.calibration import BY_CLIENT, Calibration, Origin
 from strategist.conformal import monotonised
 from strategist.policies.adaptive import AdaptivePolicy
 
-ORIGINS: tuple[Origin, ...] = ("client", "corpus")
+SIDES: tuple[tuple[Origin, ...], ...] = (("client", "history"), ("corpus",))
+"""Origins of threats from clients, and through the corpus."""
 RATES = tuple(np.geomspace(0.003, 300.0, 36).round(6).tolist())
 """Prices that are tried for each origin of threats."""
 SPENT = tuple(np.geomspace(8.0, 0.02, 160).round(6).tolist())
@@ -26,6 +27,8 @@ SURE = 0.8
 """Share of what is promised that the fit part's sessions may lose for a setting to be expected to keep the promise."""
 QUIETER = 8.0
 """How much smaller than a generated attack's the odds of one may be that nobody generated, and it still counts."""
+FURTHER = 0.1
+"""Share of what is promised that to go further by a client's past alone may cost the fit part's sessions."""
 NO_MORE = 0.01
 """Share of what is promised that makes no setting dearer than another."""
 
@@ -42,7 +45,7 @@ def harm_by_setting(
     undefended = success(staged, staged.samples(AdaptivePolicy(calibration=Calibration(price=None))))
     if not undefended or undefended < 0.0:
         return None
-    by_client = staged.traffic.attack.manifest.threat in BY_CLIENT
+    by_client = _by_client(staged)
     found = np.ones(len(settings))
     again = Again(staged)
     for column, setting in enumerate(settings):
@@ -62,10 +65,12 @@ def best_settings(
 ) -> list[dict[Origin, float]]:
     """Settings from the strongest to the mildest: each does the least harm of all that cost benign users as little.
 
-    One price for both origins would be set by whichever hurts first and leave the other idle, and a fixed share of the
-    loss for each would spend it where it buys little. How far to go is not chosen here but on sessions that nothing
-    was fitted on: the fit part's few may be harder or easier than others. What defenses of one origin cost and buy
-    does not depend on the other's, but for the sessions that both strike, which are counted twice: never too little.
+    One price for both sides would be set by whichever hurts first and leave the other idle, and a fixed share of the
+    loss for each would spend it where it buys little. What judges a client's past goes as far as what judges what he
+    asks, and further while that is nearly free (`FURTHER`): who quotes pays for the one, who follows a document up for
+    the other. How far to go is not chosen here but on sessions that nothing was fitted on: the fit part's few may be
+    harder or easier than others. What defenses of one side cost and buy does not depend on the other's, but for the
+    sessions that both strike, which are counted twice: never too little.
 
     Args:
         calibration: The options, what they do together and the mixture.
@@ -76,29 +81,32 @@ def best_settings(
     Returns:
         At least the mildest setting of all; one price for each origin that has options.
     """
-    parts = {origin: calibration.only(origin) for origin in ORIGINS}
-    known = [origin for origin in ORIGINS if parts[origin].options]
-    lost: dict[Origin, dict[str, NDArray[np.float64]]] = {}
-    harm: dict[Origin, NDArray[np.float64]] = {}
-    for origin in known:
-        settings = [{origin: rate} for rate in RATES]
-        lost[origin] = _mean_losses(benign, parts[origin], settings)
-        tables = [harm_by_setting(a, parts[origin], settings) for a in attacked if _from(a) == origin]
+    steps: list[list[dict[Origin, float]]] = []
+    lost: list[dict[str, NDArray[np.float64]]] = []
+    harm: list[NDArray[np.float64]] = []
+    for side in SIDES:
+        part = calibration.only(*side)
+        if not part.options:
+            continue
+        steps.append(_steps(part, benign, alphas))
+        lost.append(_mean_losses(benign, part, steps[-1]))
+        tables = [harm_by_setting(a, part, steps[-1]) for a in attacked if _by_client(a) == ("client" in side)]
         met = [table for table in tables if table is not None]
-        harm[origin] = _of_quieter_ones(np.sum(met, axis=0)) if met else np.zeros(len(RATES))
+        harm.append(_of_quieter_ones(np.sum(met, axis=0)) if met else np.zeros(len(RATES)))
     kinds = {staged.name for staged in benign}
     # By steps of `NOTHING`; what buys the same costs as little as it may. Of pairs that are alike in both the strongest
     # is taken: attacks that nobody generated look less threatening than these, and sessions that nothing was fitted on
     # have the last word on what it costs.
     pairs = []
-    for pair in product(range(len(RATES)), repeat=len(known)):
-        at = dict(zip(known, pair, strict=True))
-        spent = max((sum(float(lost[o][kind][i]) for o, i in at.items()) / alphas[kind] for kind in kinds), default=0.0)
-        done = sum(float(harm[origin][i]) for origin, i in at.items()) / max(1, len(attacked))
-        pairs.append(
-            (round(done / NOTHING), round(spent / NO_MORE), spent, {origin: RATES[i] for origin, i in at.items()})
+    for pair in product(range(len(RATES)), repeat=len(steps)):
+        spent = max(
+            (sum(float(of[kind][i]) for of, i in zip(lost, pair, strict=True)) / alphas[kind] for kind in kinds),
+            default=0.0,
         )
-    mildest = dict.fromkeys(known, RATES[-1])
+        done = sum(float(of[i]) for of, i in zip(harm, pair, strict=True)) / max(1, len(attacked))
+        setting = {origin: rate for of, i in zip(steps, pair, strict=True) for origin, rate in of[i].items()}
+        pairs.append((round(done / NOTHING), round(spent / NO_MORE), spent, setting))
+    mildest: dict[Origin, float] = {origin: RATES[-1] for of in steps for origin in of[-1]}
     found, sure = [mildest], 0
     for bound in reversed(SPENT):
         within = [pair for pair in pairs if pair[2] <= bound]
@@ -109,8 +117,31 @@ def best_settings(
     return _one_way(found, sure)
 
 
+def _steps(part: Calibration, benign: Sequence[Staged], alphas: Mapping[str, float]) -> list[dict[Origin, float]]:
+    """One side's prices for each of `RATES`; what judges a client's past has the lowest that is nearly free beside it.
+
+    Args:
+        part: What is known of the side's options.
+        benign: Benign traffic of the fit part, by kind.
+        alphas: What each kind of it may lose.
+    """
+    met = {option.origin for option in part.options}
+    known = [origin for side in SIDES for origin in side if origin in met]
+    steps: list[dict[Origin, float]] = [dict.fromkeys(known, rate) for rate in RATES]
+    if "history" not in known:
+        return steps
+    lost = _mean_losses(benign, part.only("history"), [{"history": rate} for rate in RATES])
+    for i, step in enumerate(steps):
+        step["history"] = next(
+            rate
+            for j, rate in enumerate(RATES)
+            if j == i or all(of[j] <= of[i] + FURTHER * alphas[kind] for kind, of in lost.items())
+        )
+    return steps
+
+
 def _of_quieter_ones(harm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean harm at each of `RATES` over attacks from those generated to those that look `QUIETER` times less likely.
+    """Mean harm at each step over attacks from those generated to those that look `QUIETER` times less likely.
 
     To such an attack a price is what one so many times higher is to a generated one. Where the generated ones stand,
     loud or hopeless, a curve is flat that is steep for real ones, and chance decides which price is sold for which.
@@ -172,5 +203,5 @@ def _mean_losses(
     return {kind: monotonised(table).mean(axis=0) for kind, table in found.items()}
 
 
-def _from(staged: Staged) -> Origin:
-    return "client" if staged.traffic.attack.manifest.threat in BY_CLIENT else "corpus"
+def _by_client(staged: Staged) -> bool:
+    return staged.traffic.attack.manifest.threat in BY_CLIENT

@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from defenses import DEFENSES
 from sentinel.errors import ConfigurationError, DataError
+from sentinel.manifest import Need
 from sentinel.models import ThreatModels, shipped_models
 from sentinel.vocabulary import Threat
 from strategist.plan import PlannedDefense
@@ -24,8 +26,8 @@ MODELS = "models.json"
 """What `sentinel-bench calibrate` writes beside a calibration."""
 
 
-Origin = Literal["client", "corpus"]
-"""Where a threat comes from: who asks, or what was written."""
+Origin = Literal["client", "history", "corpus"]
+"""Where a threat comes from, and how a defense can tell: what a client asks, what he asked before, what was written."""
 
 
 def _check_points(points: tuple[tuple[float, float], ...], what: str) -> None:
@@ -76,13 +78,23 @@ class Option(BaseModel):
 
     @property
     def origin(self) -> Origin:
-        """Where the threats come from that it was measured against."""
-        return "client" if self.residual and BY_CLIENT.issuperset(self.residual) else "corpus"
+        """Where the threats come from that it was measured against, and of those from clients how it can tell.
+
+        What judges a client's past costs those who follow a document up, what judges a question those who quote: each
+        has a promise of its own, and one price would leave the one idle where the other is spent.
+        """
+        if not self.residual or not BY_CLIENT.issuperset(self.residual):
+            return "corpus"
+        return "history" if self.name in DEFENSES.names() and _judges_the_past(self.name) else "client"
 
     @property
     def planned(self) -> PlannedDefense:
         """As a plan names it."""
         return PlannedDefense(self.name, self.parameters)
+
+
+def _judges_the_past(name: str) -> bool:
+    return Need.HISTORY in DEFENSES.get(name).manifest.needs
 
 
 BY_CLIENT = frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION, Threat.UNSAFE_COMPLETION})
@@ -135,9 +147,9 @@ class Calibration(BaseModel):
             beyond. Alike where nothing is said. A request that an echo gives away is no fluent text without one.
         price: The lambda of the objective: how much a lost share of benign recall weighs against a threat. None
             stands for infinity: the calibration found no intervention that keeps the promise.
-        rates: By origin of the threat (`client`, `corpus`), what the price is multiplied with; 1 unless given. One
-            price for both would be set by whichever hurts first, and leave the other idle. `sentinel-bench calibrate`
-            puts all that it chose here, and 1 for the price.
+        rates: By origin of the threat (`client`, `history`, `corpus`), what the price is multiplied with; see `rate`.
+            One price for all would be set by whichever hurts first, and leave the others idle. `sentinel-bench
+            calibrate` puts all that it chose here, and 1 for the price.
         promises: By kind of benign traffic.
         models: Hash of the threat models that it was measured with.
         fitted_on: Where it comes from, for reports.
@@ -177,9 +189,13 @@ class Calibration(BaseModel):
                     raise ValueError(f"what options leave together of {name} names one not measured against it")
         return self
 
-    def only(self, origin: Origin) -> Calibration:
-        """What is known of one origin's options, as if there were no others."""
-        kept = [i for i, option in enumerate(self.options) if option.origin == origin]
+    def rate(self, origin: Origin) -> float:
+        """What the price is multiplied with: 1 unless given; a client's past, as what he asks unless told apart."""
+        return self.rates.get(origin, self.rates.get("client", 1.0) if origin == "history" else 1.0)
+
+    def only(self, *origins: Origin) -> Calibration:
+        """What is known of the options of one or more origins, as if there were no others."""
+        kept = [i for i, option in enumerate(self.options) if option.origin in origins]
         place = {old: new for new, old in enumerate(kept)}
         together = {
             threat: {

@@ -165,7 +165,7 @@ class Objective:
             (np.flatnonzero(against).tolist(), _spares_the_threatened(option), *_over_odds(option.cost))
             for option, against in zip(calibration.options, plans.against, strict=True)
         )
-        prices = np.array([price * calibration.rates.get(option.origin, 1.0) for option in calibration.options])
+        prices = np.array([price * calibration.rate(option.origin) for option in calibration.options])
         weights = np.hstack([plans.residual * severe + tolls, plans.holds * prices])
         mixture = tuple(
             tuple(_over_odds(calibration.mixture.get(threat, {}).get(name, ())) for name in names)
@@ -225,10 +225,11 @@ class AdaptivePolicy(Policy):
         + price * (1 - P) * cost(set, P) + latency * ms(set)
 
     where P(attack) is P(threat) times the share that the attack has of requests that look so threatening, and the price
-    has a rate for each origin of threats, clients and corpus. Residual, toll, cost and milliseconds were measured on
-    the corpus by `sentinel-bench calibrate`; the price of a lost share of benign recall is the smallest that keeps the
-    calibration's promises (conformal risk control, arXiv 2208.02814). What benign users pay depends on P: hiding what a
-    query copies costs nothing on ordinary questions, and a pasted excerpt's own source on those that look like a probe.
+    has a rate for each origin of threats: what a client asks, what he asked before, and the corpus. Residual, toll,
+    cost and milliseconds were measured on the corpus by `sentinel-bench calibrate`; the price of a lost share of benign
+    recall is the smallest that keeps the calibration's promises (conformal risk control, arXiv 2208.02814). What benign
+    users pay depends on P: hiding what a query copies costs nothing on ordinary questions, and a pasted excerpt's own
+    source on those that look like a probe.
     The victims of a poisoned corpus ask for good passages as everybody does: what a defense takes from them, the toll,
     is part of the attack's harm. And what a defense does against loud attacks is worth nothing where only quiet ones
     look like this.
@@ -308,7 +309,7 @@ def _spares_the_threatened(option: Option) -> bool:
 
     Attackers have nothing to lose, and what the victims of a poisoned corpus lose is the toll, if it was measured.
     """
-    return option.origin == "client" or bool(option.toll)
+    return option.origin != "corpus" or bool(option.toll)
 
 
 def _needs(option: Option) -> frozenset[Need]:

@@ -142,7 +142,7 @@ def test_an_artefact_depends_on_nothing_under_test(quick: None) -> None:
     assert sum(group.share for group in groups) == pytest.approx(1.0, abs=1e-5)
     assert all(group.left[1] == 0.0 for group in groups)
     assert all(group.left[2] == UNCOUNTED for group in groups if 2 in group.left)
-    assert found.price is None or found.rates.keys() == {"client", "corpus"}
+    assert found.price is None or found.rates.keys() == {option.origin for option in found.options}
     assert Calibration.loads(found.dumps()) == found
     with pytest.raises(DataError, match="--alpha"):
         choose({"benign": np.zeros((found.promises["benign"].sessions, 2))}, ALPHAS, strict=True)

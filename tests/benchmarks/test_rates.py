@@ -1,4 +1,4 @@
-"""How far to go against both origins of threats: what does least harm at every cost to benign users."""
+"""How far to go against each origin of threats: what does least harm at every cost to benign users."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ pytestmark = [pytest.mark.usefixtures("quick"), pytest.mark.filterwarnings("igno
 
 CLIENT = Option(name="hide_probed", residual={Threat.MEMBERSHIP: {"mba": 0.0}})
 CORPUS = Option(name="echo_filter", residual={Threat.POISONING: {"poisonedrag": 0.0}})
+PAST = Option(name="hide_for_client", residual={Threat.MEMBERSHIP: {"mba": 0.0}})
 BOTH = Calibration(options=(CLIENT, CORPUS))
+ALL = Calibration(options=(CLIENT, PAST, CORPUS))
+NAMES = tuple(option.name for option in ALL.options)
 ATTACKED = [
     SimpleNamespace(name=name, traffic=SimpleNamespace(attack=ATTACKS.get(name))) for name in ("mba", "jamming")
 ]
@@ -40,14 +43,16 @@ def set_up(
     """Benign losses and harm as functions of the price, by defense and by attack."""
 
     def lost(staged: Any, calibration: Calibration, settings: Sequence[Mapping[Any, float]]) -> np.ndarray:
-        (option,) = calibration.options  # one origin at a time
-        return np.array([[losses[option.name](setting[option.origin]) for setting in settings]] * 4)
+        assert len({option.origin == "corpus" for option in calibration.options}) == 1  # one side at a time
+        prices = [[(option.name, setting[option.origin]) for option in calibration.options] for setting in settings]
+        return np.array([[sum(losses[name](price) for name, price in row) for row in prices]] * 4)
 
     def harm(staged: Any, calibration: Calibration, settings: Sequence[Mapping[Any, float]]) -> np.ndarray | None:
-        (option,) = calibration.options
-        assert (option.name == "hide_probed") == (staged.name == "mba"), "an attack meets its own origin's defenses"
+        for option in calibration.options:
+            assert (option.origin != "corpus") == (staged.name == "mba"), "an attack meets its own side's defenses"
         made = harms[staged.name]
-        return None if made is None else np.array([made(setting[option.origin]) for setting in settings])
+        first = calibration.options[0].origin
+        return None if made is None else np.array([made(setting[first]) for setting in settings])
 
     monkeypatch.setattr("benchmarks.losses.losses_by_setting", lost)
     monkeypatch.setattr(module, "harm_by_setting", harm)
@@ -97,6 +102,45 @@ def test_what_may_be_lost_is_spent_where_it_buys_most(monkeypatch: pytest.Monkey
         both, first, *_ = best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
         assert max(both.values()) < 0.1
         assert [name for name, rate in first.items() if rate < 0.1] == [origin]
+
+
+def test_what_judges_the_past_goes_further_while_that_is_nearly_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Who quotes pays for the one, who follows a document up for the other, and each has a promise of its own.
+    nearly = module.FURTHER * ALPHAS["benign"]
+    losses = {
+        "hide_probed": below(1.0, 0.5),
+        "hide_for_client": lambda p: 0.5 if p < 0.01 else 0.9 * nearly if p < 0.1 else 0.0,
+        "echo_filter": lambda _: 0.0,
+    }
+    strong, mildest = best_settings(ALL, *set_up(monkeypatch, losses, {"mba": lambda p: p, "jamming": None}), ALPHAS)
+    assert strong == {
+        "client": min(rate for rate in RATES if rate >= 1.0),
+        "history": min(rate for rate in RATES if rate >= 0.01),
+        "corpus": RATES[0],
+    }
+    assert mildest == dict.fromkeys(("client", "history", "corpus"), RATES[-1])
+    assert list(strong) == list(mildest) == ["client", "history", "corpus"]  # in files, whatever a set's order is
+
+
+def test_what_judges_the_past_goes_no_further_where_that_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {"hide_probed": below(0.1, 0.5), "hide_for_client": below(0.1, 0.002), "echo_filter": lambda _: 0.0}
+    for setting in best_settings(ALL, *set_up(monkeypatch, losses, {"mba": lambda p: p, "jamming": None}), ALPHAS):
+        assert setting["history"] >= 0.1
+
+
+def test_a_clients_defenses_are_served_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What one of them hides already is nothing for the other to be paid for.
+    seen: list[set[str]] = []
+
+    def harm(staged: Any, calibration: Calibration, settings: Sequence[Mapping[Any, float]]) -> np.ndarray:
+        seen.append({option.name for option in calibration.options})
+        assert all(setting.keys() == {option.origin for option in calibration.options} for setting in settings)
+        return np.zeros(len(settings))
+
+    benign, attacked = set_up(monkeypatch, dict.fromkeys(NAMES, lambda _: 0.0), {})
+    monkeypatch.setattr(module, "harm_by_setting", harm)
+    best_settings(ALL, benign, attacked, ALPHAS)
+    assert seen == [{"hide_probed", "hide_for_client"}, {"echo_filter"}]
 
 
 def test_attacks_that_look_less_likely_than_the_generated_ones_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def calibrations(draw: st.DrawFn) -> Calibration:
     ]
     price = draw(st.none() | st.floats(0.0, 50.0))
     promise = Promise(alpha=draw(st.floats(0.01, 1.0)), sessions=draw(st.integers(0, 500)), loss=draw(_SHARES))
-    rates = draw(st.dictionaries(st.sampled_from(["client", "corpus"]), st.floats(0.0, 20.0)))
+    rates = draw(st.dictionaries(st.sampled_from(["client", "history", "corpus"]), st.floats(0.0, 20.0)))
     together = {}
     for name in ATTACKS[Threat.POISONING]:
         measured = [i for i, option in enumerate(made) if name in option.residual.get(Threat.POISONING, {})]

@@ -94,6 +94,28 @@ def test_one_origin_keeps_what_its_options_do_together() -> None:
     assert Calibration.loads(corpus.dumps()) == corpus
 
 
+def test_what_judges_a_clients_past_has_an_origin_of_its_own() -> None:
+    found = {
+        "hide_probed": "client",
+        "hide_for_client": "history",
+        "a strangers": "client",
+        "suspicion_filter": "client",
+    }
+    for name, origin in found.items():
+        assert Option(name=name, residual={Threat.MEMBERSHIP: {"mba": 0.0}}).origin == origin
+    both = {Threat.MEMBERSHIP: {"mba": 0.0}, Threat.POISONING: {"hotflip": 0.5}}
+    assert Option(name="hide_for_client", residual=both).origin == "corpus"
+    assert Option(name="hide_for_client").origin == "corpus"
+
+
+def test_a_file_that_does_not_tell_the_past_apart_keeps_its_price() -> None:
+    assert Calibration().rate("history") == Calibration().rate("corpus") == 1.0
+    before = Calibration(rates={"client": 3.0, "corpus": 0.1})
+    assert before.rate("history") == 3.0
+    assert Calibration(rates={"client": 3.0, "history": 0.2}).rate("history") == 0.2
+    assert Calibration(rates={"client": 3.0}).rate("corpus") == 1.0
+
+
 def _changed(path: str, value: object) -> str:
     """The file with one value replaced, or added."""
     content = json.loads(KNOWN.dumps())

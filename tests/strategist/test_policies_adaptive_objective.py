@@ -41,10 +41,13 @@ def expected_cost(policy, option, request, profile):
     safe = np.clip([p, *(place for place, _ in option.cost)], 1e-9, 1.0 - 1e-9)
     odds = np.log(safe / (1.0 - safe))
     corpus = {Threat.POISONING, Threat.INJECTION, Threat.JAMMING}
-    origin = "corpus" if corpus & set(option.residual) or not option.residual else "client"
-    rate = policy.calibration.rates.get(origin, 1.0)
+    planted = bool(corpus & set(option.residual)) or not option.residual
+    rates = policy.calibration.rates
+    rate = rates.get("corpus", 1.0) if planted else rates.get("client", 1.0)
+    if not planted and option.name == "hide_for_client" and "history" in rates:
+        rate = rates["history"]
     # What victims of a poisoned corpus lose is the toll, where it was measured.
-    honest = 1.0 - p if origin == "client" or option.toll else 1.0
+    honest = 1.0 if planted and not option.toll else 1.0 - p
     return rate * honest * float(np.interp(odds[0], odds[1:], [cost for _, cost in option.cost]))
 
 
