@@ -28,6 +28,8 @@ from strategist.resilience import Resilience
 
 PATIENT = Resilience.unlimited().model_copy(update={"failures": None})
 """No time limits and no breaker that opens and closes by the clock: a slow machine changes no result."""
+PACED = PATIENT.model_copy(update={"pace_ms": Resilience().pace_ms})
+"""The same, and probes are held back as they are in production: for attacks that look at the time."""
 
 
 SEARCH = ("embed", "fetch")
@@ -97,9 +99,18 @@ class Service:
         seed: Of randomised defenses.
         k: Documents served.
         models: From signals to probabilities; None for the shipped ones.
+        limits: Of the request path.
     """
 
-    def __init__(self, policy: Policy, world: World, seed: int, k: int, models: ThreatModels | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        world: World,
+        seed: int,
+        k: int,
+        models: ThreatModels | None = None,
+        limits: Resilience = PATIENT,
+    ) -> None:
         self._world = world
         self._clock = Clock()
         self._here = threading.local()  # requests that wait for an answer are each in a thread of their own
@@ -109,7 +120,7 @@ class Service:
             k=k,
             policy=policy,
             models=models or shipped_models(),
-            resilience=PATIENT,
+            resilience=limits,
             resources=Resources(random=SeededRandomSource(seed)),
             sinks=[self._told],
             clock=self._clock,
@@ -216,7 +227,8 @@ def run_sessions(
     manifest = job.attack.manifest
     if isinstance(policy, OraclePolicy):
         policy = policy.told(manifest.name)
-    services = [Service(policy, world, seed, k, models) for _ in range(manifest.repeats)]
+    limits = PACED if manifest.repeats > 1 else PATIENT  # who repeats a question holds a stopwatch
+    services = [Service(policy, world, seed, k, models, limits) for _ in range(manifest.repeats)]
     wanted = {session.id: session for session in sessions}
     outcomes: dict[str, _Outcome] = {}
     turns: Turns | None = None

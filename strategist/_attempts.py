@@ -93,6 +93,11 @@ class Clock:
         spent[stage] = spent.get(stage, 0.0) + (now - self.last) * 1e3
         self.last = now
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request came."""
+        return time.perf_counter() - self.start
+
     def finish(self) -> Decision:
-        self.decision.milliseconds["total"] = (time.perf_counter() - self.start) * 1e3
+        self.decision.milliseconds["total"] = self.elapsed * 1e3
         return self.decision

@@ -8,6 +8,7 @@ writes nowhere, so that an ask which is given up half-way leaves nothing half-wr
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
@@ -34,11 +35,12 @@ from strategist._checks import (
     copied,
     sound,
 )
+from strategist._pace import pause, probing
 from strategist._planned import calls_model, in_order
 from strategist.allow_list import AllowList
 from strategist.calibration import BY_CLIENT
 from strategist.decision import Decision, Outcome
-from strategist.drivers import Flow
+from strategist.drivers import Ask, Flow
 from strategist.guard import Guard
 from strategist.plan import DefensePlan
 from strategist.policies import Policy
@@ -80,6 +82,7 @@ class Course:
         self.attempts = Attempts(decision, parts.guard, parts.on_error)
         self.clock = self.attempts.clock
         self.observed = False
+        self.probing = False
 
     def run(self) -> Flow[Served]:
         """From query to documents."""
@@ -94,7 +97,9 @@ class Course:
             if (yield from self.attempts.tried("sense", "allow-list", call, False, essential=False)):
                 decision.mode = "allowed"
                 return (yield from self._allowed())
-        return (yield from self._defended())
+        served = yield from self._defended()
+        yield from self._paced()
+        return served
 
     def _allowed(self) -> Flow[Served]:
         """The base's own answer; the history is kept, so that taking the entry back does not start from nothing."""
@@ -116,6 +121,7 @@ class Course:
             vector = yield from self._embedded(query)
             evidence = replace(evidence, request=request, query_vector=vector, history=(yield from self._past()))
             yield from self._sensed("query", partial(sentinel.sense_query, evidence), 0)
+            self.probing = not shadow and probing(decision.profile)
             yield from self._judged(request)
             decision.plan = yield from self._planned(
                 "before", lambda: policy.before_retrieval(request, decision.profile), DefensePlan()
@@ -151,6 +157,15 @@ class Course:
         decision.served = kept if whole else kept[: request.k]
         decision.missing = max(0, min(request.k, len(candidates)) - len(decision.served))
         return [copied(candidates[i].document, replaced.get(i)) for i in decision.served], self.clock.finish()
+
+    def _paced(self) -> Flow[None]:
+        """Hold back what answers a probe, so that it takes as long whatever was found."""
+        pace_ms = self.parts.guard.resilience.pace_ms
+        if self.probing and pace_ms is not None:
+            wait = pause(self.clock.elapsed, pace_ms)
+            yield Ask("", "pace", partial(time.sleep, wait), partial(asyncio.sleep, wait))
+            self.clock.lap("pace")
+            self.clock.finish()
 
     def _base_serves(self, documents: list[Document]) -> Served:
         decision = self.decision

@@ -79,6 +79,9 @@ class Resilience(BaseModel):
             no limit.
         left_behind: Workers of one stage that may hang. From then on the stage fails at once, until one comes back;
             requests that were in the stage at that moment may add theirs.
+        pace_ms: No limit but the opposite: a request whose question looks like a probe leaves at a multiple of so many
+            milliseconds after it came, so that a stopwatch does not tell what it was compared with. Other requests
+            leave as soon as they are done. None holds nothing back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,11 +97,12 @@ class Resilience(BaseModel):
     cooldown_s: float = Field(30.0, gt=0.0, allow_inf_nan=False)
     model_calls: int | None = Field(8, ge=1)
     left_behind: int = Field(8, ge=1)
+    pace_ms: float | None = Field(50.0, ge=1.0, le=10_000.0)
 
     @classmethod
     def unlimited(cls) -> Resilience:
-        """No time limits, everything in the caller's thread: for measuring, where a slow machine changes no result."""
-        return cls(**_UNLIMITED)
+        """No time limits, all in the caller's thread, no waiting: for measuring, where slowness changes no result."""
+        return cls(**_UNLIMITED, pace_ms=None)
 
     def milliseconds(self, stage: str) -> float | None:
         """The limit of a stage, or of `model`; None for none, and for a stage that is not one of them."""
