@@ -35,7 +35,6 @@ from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
 from defenses import DEFENSES
 from sentinel.errors import DataError
-from sentinel.manifest import Need
 from sentinel.models import ThreatModels
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, Outcome, Promise
@@ -206,7 +205,7 @@ def calibrate(
 
 def elsewhere(option: Option) -> Option:
     """An option as to be expected on another corpus; what judges a client's past costs there what it does here."""
-    if Need.HISTORY in DEFENSES.get(option.name).manifest.needs:
+    if option.origin == "history":
         return option
     return option.model_copy(update={"cost": tuple((at, min(cost + ELSEWHERE, 1.0)) for at, cost in option.cost)})
 

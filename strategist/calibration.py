@@ -85,16 +85,13 @@ class Option(BaseModel):
         """
         if not self.residual or not BY_CLIENT.issuperset(self.residual):
             return "corpus"
-        return "history" if self.name in DEFENSES.names() and _judges_the_past(self.name) else "client"
+        known = self.name in DEFENSES.names()
+        return "history" if known and Need.HISTORY in DEFENSES.get(self.name).manifest.needs else "client"
 
     @property
     def planned(self) -> PlannedDefense:
         """As a plan names it."""
         return PlannedDefense(self.name, self.parameters)
-
-
-def _judges_the_past(name: str) -> bool:
-    return Need.HISTORY in DEFENSES.get(name).manifest.needs
 
 
 BY_CLIENT = frozenset({Threat.MEMBERSHIP, Threat.EXTRACTION, Threat.UNSAFE_COMPLETION})

@@ -164,7 +164,7 @@ def test_elsewhere_a_judgement_of_texts_costs_more_than_nothing() -> None:
     judged = elsewhere(Option(name="hide_probed", cost=cost, milliseconds=0.2))
     assert judged.cost == ((0.01, ELSEWHERE), (0.2, 0.3 + ELSEWHERE), (0.5, 1.0))
     assert judged.milliseconds == 0.2
-    remembered = Option(name="hide_for_client", cost=cost)
+    remembered = Option(name="hide_for_client", residual={Threat.MEMBERSHIP: {"interrogation": 0.1}}, cost=cost)
     assert elsewhere(remembered) == remembered
 
 

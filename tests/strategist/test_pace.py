@@ -64,8 +64,7 @@ def test_a_probe_waits_and_a_plain_question_does_not(slept):
     _, decision = ask(PROBE)
     (wait,) = slept
     assert 0.0 <= wait <= 0.05
-    assert decision.milliseconds["pace"] >= 0.0
-    assert decision.milliseconds["total"] >= decision.milliseconds["pace"]
+    assert "pace" in decision.milliseconds
     _, decision = ask(QUERY)
     assert len(slept) == 1
     assert "pace" not in decision.milliseconds
