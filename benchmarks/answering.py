@@ -39,20 +39,24 @@ class AnswerOnlyPolicy(NonePolicy):
     )
 
 
-def load(spec: str, folder: str | None = None) -> Generator:
+def load(spec: str, dtype: str | None = None) -> Generator:
     """The generator that `--generator` names, its answers kept on disk.
 
+    Args:
+        spec: What `load_generator` takes.
+        dtype: What a model in this process calculates in; None for what suits the device.
+
     Raises:
-        ConfigurationError: There is nothing of that name.
+        ConfigurationError: There is nothing of that name, or it knows no types.
     """
     from strategist.generators import load_generator
     from strategist.generators.answer_cache import cached
 
     try:
-        generator = load_generator(spec)
+        generator = load_generator(spec, **({} if dtype is None else {"dtype": dtype}))
     except ConfigurationError as error:
         raise ConfigurationError(f"--generator {spec!r}: {error}") from None
-    made: Generator = cached(generator, folder)
+    made: Generator = cached(generator)
     return made
 
 

@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
+DTYPE = "what --generator calculates in: float32, bfloat16, float16, or int8, on a processor twice as fast"
 DEFAULT_POLICIES = "none,always_on,rules,adaptive"
 
 Fitted = StrEnum("Fitted", ["bundled", "same"])
@@ -57,6 +58,7 @@ def run(
             "provider:model"
         ),
     ] = "none",
+    dtype: Annotated[str | None, typer.Option(help=DTYPE)] = None,
     prompt_defenses: Annotated[str | None, typer.Option(help="comma-separated; for every policy but none")] = None,
     generation: Annotated[str | None, typer.Option(help="one generation defense, likewise")] = None,
     answer_defenses: Annotated[str | None, typer.Option(help="comma-separated, likewise")] = None,
@@ -87,7 +89,7 @@ def run(
     from benchmarks.table import render
 
     conditions = [gates.parse(text) for text in fail_on or ()]
-    asked = (data, policies, attacks, full, metrics, embeddings, generator, prompt_defenses, generation)
+    asked = (data, policies, attacks, full, metrics, embeddings, generator, dtype, prompt_defenses, generation)
     options = Options(*asked, answer_defenses, max_tokens, controller, calibration, limit, k, seed)
     progress = Progress(err)
     planned = plan(options, progress)
@@ -199,6 +201,7 @@ def defenses(
 @app.command()
 def redirect(
     generator: Annotated[str, typer.Option(help="local, a folder, a .gguf file, a hub id, or provider:model")],
+    dtype: Annotated[str | None, typer.Option(help=DTYPE)] = None,
     data: Annotated[str, typer.Option(help="the corpus that the tasks stand in")] = "bundled",
     limit: Annotated[int | None, typer.Option(min=1, help="tasks; default: all 60, a third of them harmless")] = None,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
@@ -212,7 +215,7 @@ def redirect(
     from strategist.embeddings import load_embeddings
 
     progress = Progress(err)
-    answers = Answers(load(generator), load_data(data), report=progress)
+    answers = Answers(load(generator, dtype), load_data(data), report=progress)
     with progress:
         result = ablation.redirect(answers, load_embeddings(embeddings), seed, limit=limit, report=progress)
     ablation.render(result, out)

@@ -40,6 +40,7 @@ class Options:
     metrics: str | None = None
     embeddings: str | None = None
     generator: str = NO_GENERATOR
+    dtype: str | None = None
     prompt_defenses: str | None = None
     generation: str | None = None
     answer_defenses: str | None = None
@@ -155,7 +156,7 @@ def _check_private(answers: Answers, policies: Iterable[str]) -> None:
             check_private(asking, others, others, build_policy(name))
 
 
-_HALF = ("prompt_defenses", "generation", "answer_defenses")
+_HALF = ("prompt_defenses", "generation", "answer_defenses", "dtype")
 
 
 def _answer_half(options: Options) -> dict[str, Any] | None:
@@ -168,10 +169,10 @@ def _answer_half(options: Options) -> dict[str, Any] | None:
     if options.generator == NO_GENERATOR:
         for option in _HALF:
             if getattr(options, option):
-                raise ConfigurationError(f"--{option.replace('_', '-')} works on answers; give --generator")
+                raise ConfigurationError(f"--{option.replace('_', '-')} is about answers; give --generator")
         return None
     return {
-        "generator": load(options.generator),
+        "generator": load(options.generator, options.dtype),
         "prompt": prompt,
         "generation": generation[0] if generation else None,
         "answer": answer,

@@ -172,6 +172,12 @@ def prepare(data: Dataset, settings: Settings) -> list[Job]:
 def _limited(sessions: list[Session], settings: Settings, name: str) -> list[Session]:
     if settings.limit is None or len(sessions) <= settings.limit:
         return sessions
+    if settings.answers is not None:
+        # The same targets for every attack: what 1, 3 and 5 documents do is told on the same questions, and what is
+        # served alike is answered once.
+        drawn = sorted(sessions, key=lambda session: rng(settings.seed, "limit", session.target or session.id).random())
+        kept = {session.id for session in drawn[: settings.limit]}
+        return [session for session in sessions if session.id in kept]
     chosen = set(rng(settings.seed, "limit", name).sample(range(len(sessions)), settings.limit))
     return [session for i, session in enumerate(sessions) if i in chosen]
 

@@ -18,6 +18,7 @@ from strategist.generators._cache import beginning, bytes_of, is_plain, joined
 from strategist.generators._masks import FULL, SLIDING, as_model_takes, isolating, layer_types
 from strategist.generators._prompts import OUTSIDE, Encoded
 
+INT8 = "int8"
 _SHORTEST_SHARED = 16
 """Tokens that are worth looking up."""
 
@@ -234,7 +235,7 @@ def load_once(folder: Path, adapter: Path | None, device: str, dtype: str, name:
         folder: What transformers wrote.
         adapter: A LoRA adapter's folder, whose weights are added to the model's; or None.
         device: "cpu", "cuda", ...
-        dtype: The name of a float type.
+        dtype: The name of a float type; or "int8" for float32 with eight-bit layers.
         name: What the generator is called, for errors.
 
     Raises:
@@ -259,11 +260,15 @@ def _construct(folder: Path, adapter: Path | None, device: str, dtype: str) -> t
         own = adapter is not None and (adapter / "tokenizer_config.json").is_file()
         tokenizer = AutoTokenizer.from_pretrained(str(adapter if own else folder), **safe)
         # Safetensors or nothing: other weights are pickles.
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=getattr(torch, dtype), use_safetensors=True, **safe
-        )
+        float_type = torch.float32 if dtype == INT8 else getattr(torch, dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=float_type, use_safetensors=True, **safe)
         if adapter is not None:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, str(adapter), use_safetensors=True).merge_and_unload()
+    if dtype == INT8:
+        from strategist.generators._int8 import quantise
+
+        if not quantise(model, model.config.get_text_config(decoder=True).hidden_size):
+            raise ValueError("it has no layers that eight bits could hold")
     return model.to(device).eval(), tokenizer

@@ -128,6 +128,19 @@ def test_the_same_prompt_is_generated_once_for_all_policies(data: Dataset, tmp_p
     assert again.asked == []
 
 
+def test_a_limit_takes_the_same_targets_for_every_attack(data: Dataset) -> None:
+    attacks = ("poisonedrag-single", "poisonedrag-3", "poisonedrag", "pia", "mba", "direct")
+    for seed in range(3):
+        settings = Settings(("none",), attacks, split=False, answers=Answers(Gullible(), data), limit=2, seed=seed)
+        drawn: dict[str, set[str | None]] = {}
+        for job in prepare(data, settings):
+            drawn.setdefault(job.attack.manifest.family.value, set()).add(
+                "|".join(sorted(str(session.target) for session in job.sessions))
+            )
+            assert len(job.sessions) == 2
+        assert all(len(targets) == 1 for targets in drawn.values())
+
+
 def test_attacks_whose_score_needs_no_generator_ask_none(data: Dataset, tmp_path: Path) -> None:
     generator = Gullible()
     made = run(data, tmp_path / "run", ("reaction",), generator, limit=2)

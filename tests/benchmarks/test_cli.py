@@ -82,7 +82,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--limit", "0"], "--limit"),
     (["--generator", "gpt"], "--generator 'gpt'"),
     (["--answer-defenses", "leak_gard"], "unknown answer defense 'leak_gard'; did you mean 'leak_guard'?"),
-    (["--prompt-defenses", "spotlight"], "--prompt-defenses works on answers; give --generator"),
+    (["--prompt-defenses", "spotlight"], "--prompt-defenses is about answers; give --generator"),
     (["--attacks", "isc"], "attack 'isc' scores what is answered; give --generator"),
     (["--calibration", "never"], "--calibration"),
     (["--fail-on", "auc > high"], "cannot read gate 'auc > high'"),

@@ -69,7 +69,8 @@ def test_with_one_everything_that_changes_an_answer_does(data: str) -> None:
     ("options", "what"),
     [
         ({"prompt_defenses": "spotlite"}, "unknown prompt defense 'spotlite'; did you mean 'spotlight'?"),
-        ({"answer_defenses": "leak_guard"}, "--answer-defenses works on answers; give --generator"),
+        ({"answer_defenses": "leak_guard"}, "--answer-defenses is about answers; give --generator"),
+        ({"dtype": "int8"}, "--dtype is about answers; give --generator"),
         ({"generation": "robust_rag,sdag", "generator": "local"}, "give one"),
         ({"generation": "robust_rga", "generator": "local"}, "did you mean 'robust_rag'?"),
         (

@@ -293,7 +293,7 @@ def test_a_model_that_fails(generator, monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [{"max_tokens": 0}, {"dtype": "int8"}, {"temperature": -1.0}, {"stop": "x"}, {"stop": [""]}, {"window": 0}],
+    [{"max_tokens": 0}, {"dtype": "int4"}, {"temperature": -1.0}, {"stop": "x"}, {"stop": [""]}, {"window": 0}],
 )
 def test_bad_options(options, tmp_path):
     with pytest.raises(ConfigurationError, match=next(iter(options))):
