@@ -152,6 +152,14 @@ class ScanRecords:
             return None
         return float(self.scores[self._by_text[at]])
 
+    def of_texts(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """`score` of several texts at once, shape (n,), NaN for one that was never scanned."""
+        if not len(self._texts):
+            return np.full(len(texts), np.nan)
+        wanted = np.array(list(map(fingerprint64, texts)), dtype=np.uint64)
+        at = np.minimum(np.searchsorted(self._texts, wanted), len(self._texts) - 1)
+        return np.where(self._texts[at] == wanted, self.scores[self._by_text[at]], np.nan)
+
 
 def records(documents: Sequence[Document], statistics: TextStatistics) -> ScanRecords:
     """Records of documents, judged by the statistics of the corpus."""

@@ -13,7 +13,12 @@ import numpy as np
 
 from sentinel._passage import Codes, codes_of
 
-_BITS = np.uint32(0xFFFF)
+_SIZE = 1 << 14
+"""Bits of a bitmap: small enough to stay in the processor's nearest cache, where most look-ups cost nothing."""
+_BITS = np.uint32(_SIZE - 1)
+_FIRST, _SECOND, _HIGH = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B), np.uint32(18)
+Stretch = tuple[int, int]
+"""Start and end of some words in a row."""
 
 
 class Laid:
@@ -29,13 +34,13 @@ class Laid:
         self.starts = [0]
         for text in texts:
             self.starts.append(self.starts[-1] + len(text))
-        self._places = np.concatenate(codes) & _BITS if codes else np.zeros(0, np.uint32)
+        self._codes = np.concatenate(codes) if codes else np.zeros(0, np.uint32)
 
     def places(self, wanted: tuple[str, ...]) -> list[list[int]]:
         """For each text where a word of `wanted` may stand, ascending; other words get in where their codes collide."""
-        bitmap = np.zeros(1 << 16, np.bool_)
+        bitmap = np.zeros(_SIZE, np.bool_)
         bitmap[codes_of(wanted) & _BITS] = True
-        found = np.flatnonzero(bitmap[self._places])
+        found = np.flatnonzero(bitmap[self._codes & _BITS])
         cuts = np.searchsorted(found, self.starts).tolist()
         places = found.tolist()
         return [
@@ -43,18 +48,37 @@ class Laid:
             for (low, high), start in zip(pairwise(cuts), self.starts, strict=False)
         ]
 
+    def stretches(self, wanted: tuple[str, ...]) -> list[list[Stretch]]:
+        """For each text where words stand in a row whose every two neighbours may be neighbours in `wanted`.
 
-def stretches(places: list[int]) -> list[tuple[int, int]]:
-    """Start and end of each run of consecutive places, the longest first; of equally long ones the first first."""
-    found: list[tuple[int, int]] = []
-    start = end = -1
-    for at in places:
-        if at != end:
-            if end > start:
-                found.append((start, end))
-            start = at
-        end = at + 1
-    if end > start:
-        found.append((start, end))
-    found.sort(key=lambda run: run[0] - run[1])
-    return found
+        Every run of two and more words that `wanted` has too lies within one of them; others get in where codes of
+        pairs collide, or where pairs follow each other that do not in `wanted`.
+
+        Returns:
+            The longest first; of equally long ones the first first.
+        """
+        found: list[list[Stretch]] = [[] for _ in self.texts]
+        bitmap = np.zeros(_SIZE, np.bool_)
+        bitmap[_pairs(codes_of(wanted))] = True
+        text, start, end = -1, 0, 0
+        for at in np.flatnonzero(bitmap[_pairs(self._codes)]).tolist():
+            while at >= end:
+                text += 1
+                start, end = self.starts[text], self.starts[text + 1]
+            if at + 1 == end:
+                continue  # the next word is another text's
+            here, first = found[text], at - start
+            if here and here[-1][1] == first + 1:
+                here[-1] = (here[-1][0], first + 2)
+            else:
+                here.append((first, first + 2))
+        for here in found:
+            if len(here) > 1:
+                here.sort(key=lambda stretch: stretch[0] - stretch[1])
+        return found
+
+
+def _pairs(codes: Codes) -> Codes:
+    """14 bits of each word and the one after it, shape (n - 1,)."""
+    pairs: Codes = ((codes[:-1] * _FIRST) ^ (codes[1:] * _SECOND)) >> _HIGH
+    return pairs

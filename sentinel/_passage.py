@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from sys import intern
@@ -23,9 +23,11 @@ MAX_WORDS = 4_000
 """Words of a passage that are looked at: a megabyte of text costs no more than a long chapter."""
 MEGABYTES = 64.0
 """What passages may take in memory: some 3,000 of 150 words with all that is read off them."""
-_CHARACTERS = 40_000
+CHARACTERS = 40_000
+"""Characters of a passage that are looked at."""
 _WORD = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
 _BETWEEN = re.compile(r"([.!?。！？…]+(?=\s|$|[\"')\]”’])|\n)|[^\s]")
+_UNREAD = object()
 Value = TypeVar("Value")
 
 
@@ -64,10 +66,10 @@ class Passage:
 
 def passage(text: str) -> Passage:
     """Take a text apart, in linear time; the beginning of a long one."""
-    return _passage(text[:_CHARACTERS])
+    return _passage(text[:CHARACTERS])
 
 
-@remembered(MEGABYTES, bytes_per_character=16.0, longest=_CHARACTERS)
+@remembered(MEGABYTES, bytes_per_character=16.0, longest=CHARACTERS)
 def _passage(text: str) -> Passage:
     normal = normalise(text)
     parts = _WORD.split(normal)
@@ -95,7 +97,7 @@ def _passage(text: str) -> Passage:
 
 def words_of(text: str) -> tuple[str, ...]:
     """`sentinel.text.words`, from the text's passage where that holds all of it."""
-    return passage(text).text_words if len(text) <= _CHARACTERS else words(text)
+    return passage(text).text_words if len(text) <= CHARACTERS else words(text)
 
 
 _BROKEN, _ENDED, _ASKED = 1, 2, 3
@@ -132,7 +134,7 @@ def read_once(function: Callable[[str], Value]) -> Callable[[str], Value]:
 
     Only for functions that read no further than `passage` does.
     """
-    name = f"{function.__module__}.{function.__qualname__}"
+    name = _known_as(function)
 
     @wraps(function)
     def call(text: str) -> Value:
@@ -142,3 +144,22 @@ def read_once(function: Callable[[str], Value]) -> Callable[[str], Value]:
         return cast(Value, known[name])
 
     return call
+
+
+def read_all(reader: Callable[[str], Value], texts: Sequence[str], passages: Sequence[Passage]) -> list[Value]:
+    """What a `read_once` function says of each text; the texts' passages save looking them up once more.
+
+    Args:
+        reader: A function that `read_once` has wrapped.
+        texts: The texts.
+        passages: Their passages, in the same order.
+    """
+    name, unread = _known_as(reader), _UNREAD
+    return [
+        reader(text) if (one := read.known.get(name, unread)) is unread else cast(Value, one)
+        for text, read in zip(texts, passages, strict=True)
+    ]
+
+
+def _known_as(reader: Callable[[str], object]) -> str:
+    return f"{reader.__module__}.{reader.__qualname__}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,6 +130,10 @@ class CorpusProfile:
     def scan_score(self, text: str) -> float | None:
         """Suspicion that the scan found in a document of this text, in [0, 1]; None if it was not scanned."""
         return None if self.records is None else self.records.score(text)
+
+    def scan_scores(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """`scan_score` of several texts, shape (n,), NaN for one that was not scanned."""
+        return np.full(len(texts), np.nan) if self.records is None else self.records.of_texts(texts)
 
     def suspicious(self, n: int = 20) -> list[Suspect]:
         """The documents most worth a look, most suspicious first; those that nothing speaks against are left out."""

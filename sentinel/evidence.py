@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel._overlap import Laid, stretches
-from sentinel._passage import Passage, codes_of, passage, words_of
+from sentinel._overlap import Laid, Stretch
+from sentinel._passage import CHARACTERS, Passage, codes_of, passage, read_all
 from sentinel._requests import question_of
 from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
@@ -113,19 +113,37 @@ class Evidence:
         """Each candidate, taken apart."""
         return tuple(map(passage, self.texts))
 
+    def read(self, reader: Callable[[str], float]) -> list[float]:
+        """What a `sentinel._passage.read_once` function says of each candidate."""
+        return read_all(reader, self.texts, self.passages)
+
     @cached_property
     def candidate_words(self) -> tuple[tuple[str, ...], ...]:
         """The normalised words of each candidate."""
-        return tuple(map(words_of, self.texts))
+        return tuple(
+            [
+                read.text_words if len(text) <= CHARACTERS else words(text)
+                for read, text in zip(self.passages, self.texts, strict=True)
+            ]
+        )
 
     @cached_property
-    def places(self) -> list[list[int]]:
-        """For each candidate where in `candidate_words` words of the query may stand (see `Laid.places`)."""
+    def _laid(self) -> Laid:
         codes = [
             read.codes if read.words is found else codes_of(found)
             for read, found in zip(self.passages, self.candidate_words, strict=True)
         ]
-        return Laid(self.candidate_words, codes).places(self.query_words)
+        return Laid(self.candidate_words, codes)
+
+    @cached_property
+    def places(self) -> list[list[int]]:
+        """For each candidate where in `candidate_words` words of the query may stand (see `Laid.places`)."""
+        return self._laid.places(self.query_words)
+
+    @cached_property
+    def stretches(self) -> list[list[Stretch]]:
+        """For each candidate what of `candidate_words` may stand in the query in a row (see `Laid.stretches`)."""
+        return self._laid.stretches(self.query_words)
 
     @cached_property
     def passage_places(self) -> list[list[int]]:
@@ -155,14 +173,18 @@ class Evidence:
     @cached_property
     def run_lengths(self) -> tuple[int, ...]:
         """The longest run of the query's words in each candidate, in words."""
-        longest, found = self.runs.longest, []
-        for text, places in zip(self.candidate_words, self.places, strict=True):
+        query, asked = f" {' '.join(self.query_words)} ", frozenset(self.query_words)
+        found = []
+        for text, stretches, shared in zip(self.candidate_words, self.stretches, self.shared_words, strict=True):
             best = 0
-            for start, end in stretches(places):
+            for start, end in stretches:
                 if end - start <= best:
                     break  # what follows is no longer
-                best = max(best, longest(text[start:end]))
-            found.append(best)
+                part = text[start:end]
+                # Nearly always the whole stretch stands in the query: then no automaton needs to be built.
+                whole = f" {' '.join(part)} " in query
+                best = max(best, len(part) if whole else self.runs.longest(part))
+            found.append(best or int(not asked.isdisjoint(shared)))
         return tuple(found)
 
     def shared_trigrams(self, wanted: frozenset[tuple[str, ...]]) -> tuple[int, ...]:
@@ -172,10 +194,10 @@ class Evidence:
             wanted: The query's 3-grams: `word_ngrams(request.query, 3)`.
         """
         found = []
-        for text, places, run in zip(self.candidate_words, self.places, self.run_lengths, strict=True):
+        for text, stretches, run in zip(self.candidate_words, self.stretches, self.run_lengths, strict=True):
             held: set[tuple[str, ...]] = set()
             if run >= 3:  # else no three words in a row are the query's
-                for start, end in stretches(places):
+                for start, end in stretches:
                     if end - start < 3:
                         break
                     part = text[start:end]
@@ -207,7 +229,7 @@ class Evidence:
         found = [c.vector for c in self.candidates if c.vector is not None]
         if not found or len(found) != len(self.candidates) or len({v.shape for v in found}) != 1:
             return None
-        stacked = np.stack(found)
+        stacked = np.concatenate(found).reshape(len(found), -1)
         return stacked if bool(np.isfinite(stacked).all()) else None
 
     @cached_property
@@ -228,6 +250,11 @@ class Evidence:
     def observation(self) -> Observation:
         """What this request adds to its client's history, over all candidates (see `Observation.served`)."""
         return observe(self.asked, self.texts, self.candidate_keys, self.shared_words, self.ranking, self.request.k)
+
+    @cached_property
+    def served(self) -> Observation:
+        """The same over what the base would have served."""
+        return self.observation.served(self.request.k)
 
     @cached_property
     def candidate_keys(self) -> tuple[int, ...]:

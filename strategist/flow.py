@@ -289,7 +289,7 @@ class Course:
         key = client_key(request.tenant, request.client_id)
 
         def call() -> None:
-            history.record(key, evidence.observation.served(request.k), request.time)
+            history.record(key, evidence.served, request.time)
 
         yield from self.attempts.tried("sense", "history (record)", call, None, essential=False)
 

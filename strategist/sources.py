@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -81,20 +82,29 @@ class Source(ABC):
         return None
 
 
-def ingestion_facts(document: Document, profile: CorpusProfile | None) -> IngestionFacts | None:
-    """What is known of a document's ingestion: its metadata and what the scan of the corpus found.
+def ingestion_facts(documents: Sequence[Document], profile: CorpusProfile | None) -> list[IngestionFacts | None]:
+    """What is known of documents' ingestion: their metadata and what the scan of the corpus found.
 
     Args:
-        document: `metadata["ingested_at"]` (Unix seconds) and `metadata["ingested_by"]` are read where they stand.
-        profile: Looked up by the document's text.
+        documents: `metadata["ingested_at"]` (Unix seconds) and `metadata["ingested_by"]` are read where they stand.
+        profile: Looked up by the documents' texts.
 
     Returns:
-        None where nothing is known.
+        One for each document, None where nothing is known of it.
     """
+    if profile is None:
+        return [_facts(document, None) for document in documents]
+    scores = profile.scan_scores([document.page_content for document in documents]).tolist()
+    return [
+        _facts(document, None if math.isnan(score) else score)
+        for document, score in zip(documents, scores, strict=True)
+    ]
+
+
+def _facts(document: Document, score: float | None) -> IngestionFacts | None:
     time, author = document.metadata.get("ingested_at"), document.metadata.get("ingested_by")
     time = float(time) if isinstance(time, int | float) and not isinstance(time, bool) else None
     author = author if isinstance(author, str) else None
-    score = None if profile is None else profile.scan_score(document.page_content)
     if time is None and author is None and score is None:
         return None
     return IngestionFacts(time, author, score)
@@ -156,9 +166,12 @@ class FaissSource(Source):
         if vector is None:
             return tuple(Candidate(i, document) for i, document in enumerate(self.own(query, k, config)))
         hits = self.store.search(vector, k, filter=self.filter)
+        facts = ingestion_facts([hit.document for hit in hits], self._profile)
         return tuple(
-            Candidate(i, hit.document, hit.similarity, hit.vector, ingestion_facts(hit.document, self._profile))
-            for i, hit in enumerate(hits)
+            [
+                Candidate(i, hit.document, hit.similarity, hit.vector, known)
+                for i, (hit, known) in enumerate(zip(hits, facts, strict=True))
+            ]
         )
 
     def own(self, query: str, k: int, config: RunnableConfig) -> list[Document]:

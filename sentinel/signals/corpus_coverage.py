@@ -33,7 +33,7 @@ class CorpusCoverage(Signal):
     def measure(self, evidence: Evidence) -> Measurement:
         """In [0, 1], what this request would bring included; None without history or candidates."""
         history = evidence.history
-        keys = tuple(hit.key for hit in evidence.observation.served(evidence.request.k).hits)
+        keys = tuple(hit.key for hit in evidence.served.hits)
         if history is None or not keys:
             return None
         size = evidence.corpus.documents if evidence.corpus is not None else UNKNOWN_SIZE

@@ -33,7 +33,7 @@ class DocumentConcentration(Signal):
         history = evidence.history
         if history is None:
             return None
-        now = evidence.observation.served(evidence.request.k)
+        now = evidence.served
         again = {key: max(0.0, hits - 1.0) for key, hits in history.totals("hits", now).items()}
         return history.standing(again, evidence.candidate_keys)
 

@@ -31,8 +31,8 @@ class InstructionText(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Score in [0, 1], shape (n,), NaN for a text without words."""
-        found = [instruction(c.text) if c.text.strip() else np.nan for c in evidence.candidates]
-        return np.array(found, dtype=np.float64)
+        found = zip(evidence.texts, evidence.read(instruction), strict=True)
+        return np.array([score if text.strip() else np.nan for text, score in found], dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say that a document gives orders."""

@@ -33,7 +33,7 @@ class OutwardWalk(Signal):
         history = evidence.history
         if history is None or not evidence.candidates:
             return None
-        return history.walk * WALK_KEPT + history.step(evidence.observation.served(evidence.request.k))
+        return history.walk * WALK_KEPT + history.step(evidence.served)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say that the client walks through the corpus."""

@@ -52,7 +52,7 @@ class PlainProse(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Plainness, shape (n,), NaN for a text of fewer than eight words."""
-        return np.array(list(map(plainness, evidence.texts)), dtype=np.float64)
+        return np.array(evidence.read(plainness), dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say what is lacking."""

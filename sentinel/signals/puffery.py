@@ -93,7 +93,7 @@ class Puffery(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Share, shape (n,), NaN for a text of fewer than eight words or in another language than English."""
-        return np.array([puffery(c.text) for c in evidence.candidates], dtype=np.float64)
+        return np.array(evidence.read(puffery), dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how thick it is."""

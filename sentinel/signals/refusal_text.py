@@ -35,13 +35,11 @@ class RefusalText(Signal):
         """Score in [0, 1], shape (n,), NaN for a text without words."""
         length = len(evidence.query_words)
         values = np.full(len(evidence.candidates), np.nan)
-        for i, candidate in enumerate(evidence.candidates):
-            if not candidate.text.strip():
+        for i, (text, score) in enumerate(zip(evidence.texts, evidence.read(refusal), strict=True)):
+            if not text.strip():
                 continue
-            score = refusal(candidate.text)
             if score and (
-                question_first(candidate.text) == 1.0
-                or (length >= MIN_WORDS and evidence.run_lengths[i] >= 0.8 * length)
+                question_first(text) == 1.0 or (length >= MIN_WORDS and evidence.run_lengths[i] >= 0.8 * length)
             ):
                 score *= 1.5
             values[i] = score / 1.5

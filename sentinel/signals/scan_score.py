@@ -25,13 +25,11 @@ class ScanScore(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Suspicion, shape (n,), NaN for a document that was never scanned; None if none was."""
-        values = np.full(len(evidence.candidates), np.nan)
-        for i, candidate in enumerate(evidence.candidates):
-            score = None if candidate.ingestion is None else candidate.ingestion.scan_score
-            if score is None and evidence.corpus is not None:
-                score = evidence.corpus.scan_score(candidate.text)
-            if score is not None:
-                values[i] = score
+        told = [None if c.ingestion is None else c.ingestion.scan_score for c in evidence.candidates]
+        values = np.array([np.nan if score is None else score for score in told], dtype=np.float64)
+        unknown = [i for i, score in enumerate(told) if score is None]
+        if unknown and evidence.corpus is not None:
+            values[unknown] = evidence.corpus.scan_scores([evidence.texts[i] for i in unknown])
         return values if np.isfinite(values).any() else None
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

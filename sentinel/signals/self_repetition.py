@@ -48,7 +48,7 @@ class SelfRepetition(Signal):
 
     def measure(self, evidence: Evidence) -> Measurement:
         """Share, shape (n,), NaN for a text of fewer than twelve words."""
-        return np.array([self_repetition(c.text) for c in evidence.candidates], dtype=np.float64)
+        return np.array(evidence.read(self_repetition), dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how much is said twice."""

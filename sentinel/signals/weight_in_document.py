@@ -32,7 +32,7 @@ class WeightInDocument(Signal):
         history = evidence.history
         if history is None or not len(evidence.observation.words):
             return None
-        now = evidence.observation.served(evidence.request.k)
+        now = evidence.served
         return history.standing(history.totals("weight", now), evidence.candidate_keys)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel._memory import CACHED_CHARACTERS, OVERHEAD, Memory, forget, remembered
-from sentinel._passage import _passage, passage, read_once
+from sentinel._passage import _passage, passage, read_all, read_once
 
 
 def counting(megabytes=1.0, per_character=1.0):
@@ -112,6 +112,20 @@ def test_what_is_read_off_a_passage_goes_with_it():
     forget()
     assert words("one two") == 2
     assert calls == ["one two"] * 2
+
+
+def test_reading_all_is_reading_each():
+    texts = ["one two", "three", "", "one two"]
+    calls = []
+
+    @read_once
+    def length(text):
+        calls.append(text)
+        return float(len(text))
+
+    length("three")
+    assert read_all(length, texts, list(map(passage, texts))) == list(map(float, map(len, texts)))
+    assert calls == ["three", "one two", ""]
 
 
 def test_hostile_documents_stay_within_the_bound_of_passages():

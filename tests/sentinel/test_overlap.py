@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel._overlap import Laid, stretches
+from sentinel import _overlap
+from sentinel._overlap import Laid
 from sentinel._passage import codes_of, passage
 from sentinel.text import RunFinder, word_ngrams, words
 from tests.builders import TEXTS, evidence
@@ -35,17 +39,33 @@ def test_hostile_texts_too():
     assert found.run_lengths == tuple(RunFinder(query).longest(words(t)) for t in texts)
 
 
-@given(st.sets(st.integers(0, 40)))
-def test_stretches_cover_the_places_longest_first(places):
-    found = stretches(sorted(places))
-    assert sorted(at for start, end in found for at in range(start, end)) == sorted(places)
-    assert all(end not in places and start - 1 not in places for start, end in found)
-    lengths = [end - start for start, end in found]
-    assert lengths == sorted(lengths, reverse=True)
+word_rows = st.lists(st.sampled_from("abcdé"), max_size=12).map(tuple)
+
+
+@given(word_rows, st.lists(word_rows, max_size=4))
+def test_stretches_are_the_neighbours_that_are_neighbours_in_the_query_longest_first(query, texts):
+    pairs = set(pairwise(query))
+    for text, found in zip(texts, Laid(texts, list(map(codes_of, texts))).stretches(query), strict=True):
+        held = {at for at, pair in enumerate(pairwise(text)) if pair in pairs}
+        assert {at for start, end in found for at in range(start, end - 1)} == held
+        assert all(start - 1 not in held and end - 1 not in held for start, end in found)
+        assert found == sorted(found, key=lambda stretch: (stretch[0] - stretch[1], stretch[0]))
+
+
+@settings(max_examples=50)
+@given(few.filter(str.strip), st.lists(few, max_size=4))
+def test_words_that_collide_change_no_run(query, texts):
+    # With two bits to a bitmap nearly every word is taken for one of the query's until it is looked at.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_overlap, "_SIZE", 2)
+        patch.setattr(_overlap, "_BITS", np.uint32(1))
+        patch.setattr(_overlap, "_HIGH", np.uint32(31))
+        test_like_one_by_one.hypothesis.inner_test(query, texts)
 
 
 def test_nothing_asked_or_nothing_there():
-    assert Laid([], []).places(("a",)) == []
+    assert Laid([], []).places(("a",)) == Laid([], []).stretches(("a", "b")) == []
+    assert Laid([("a", "b")], [codes_of(("a", "b"))]).stretches(("a",)) == [[]]
     assert Laid([("a", "b")], [codes_of(("a", "b"))]).places(()) == [[]]
     assert Laid([(), ("b", "a")], [codes_of(()), codes_of(("b", "a"))]).places(("a",)) == [[], [1]]
 

@@ -101,6 +101,16 @@ def test_what_does_not_fit_is_refused(texts, vectors, message):
         scan([Document(page_content=text) for text in texts], vectors)
 
 
+def test_scores_of_several_texts_are_those_of_each():
+    found = scan([*documents(20), Document(id="bad", page_content=QUESTION)])
+    texts = ["never scanned", QUESTION, *(document.page_content for document in documents(5)), QUESTION, ""]
+    one_by_one = [found.scan_score(text) for text in texts]
+    assert [None if np.isnan(score) else score for score in found.scan_scores(texts).tolist()] == one_by_one
+    assert len({*one_by_one}) > 2
+    assert found.scan_scores([]).shape == (0,)
+    assert np.isnan(CorpusProfile(1, np.ones((1, 2), np.float32)).scan_scores(["x"])).all()
+
+
 def test_an_unscanned_profile_cannot_be_updated_and_says_nothing():
     bare = CorpusProfile(3, np.eye(3, dtype=np.float32))
     with pytest.raises(DataError, match="scan the corpus first"):
