@@ -48,7 +48,10 @@ def request_features(signals: Mapping[str, Measurement]) -> dict[str, float]:
             continue
         if isinstance(value, np.ndarray):
             # A dozen numbers: sorted by Python in a third of numpy's time.
-            finite = sorted([x for x in value.tolist() if isfinite(x)])
+            finite = value.tolist()
+            if not isfinite(sum(finite)):
+                finite = [x for x in finite if isfinite(x)]
+            finite.sort()
             if finite:
                 features[f"{name}:max"] = finite[-1]
             if len(finite) > 1:
@@ -159,8 +162,14 @@ class SurpriseModel:
         return np.array([curve.quiet for curve in self.curves.values()])
 
     @cached_property
-    def _rows(self) -> list[tuple[str, Curve, str]]:
-        return [(name, curve, curve.mechanism) for name, curve in self.curves.items()]
+    def _rows(self) -> list[tuple[str, str, float, Curve, str]]:
+        # Name, name of its maximum, up to where it is quiet: looked up for every request, and so written out once.
+        return [(name, f"{name}:max", curve.quiet, curve, curve.mechanism) for name, curve in self.curves.items()]
+
+    @cached_property
+    def _steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        points = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
+        return np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
 
     def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Decades by feature, those that are outdone within their mechanism at 0; shape (..., f) as `values`."""
@@ -184,13 +193,12 @@ class SurpriseModel:
         found = [0.0] * len(self._rows)
         best: dict[str, int] = {}
         known = False
-        for i, (name, curve, mechanism) in enumerate(self._rows):
+        for i, (name, _, quiet, curve, mechanism) in enumerate(self._rows):
             value = features.get(name, nan)
             if value != value:
                 continue
             known = True
-            decades = curve.at(value)
-            if decades > 0.0:
+            if value > quiet and (decades := curve.at(value)) > 0.0:
                 before = best.get(mechanism)
                 if before is None or decades > found[before]:
                     if before is not None:
@@ -211,15 +219,15 @@ class SurpriseModel:
         """
         found = np.zeros((n, len(self._rows)))
         known, loud = False, 0
-        for column, (name, curve, _) in enumerate(self._rows):
+        for column, (name, highest, quiet, curve, _) in enumerate(self._rows):
             value = signals.get(name)
             if value is None:
                 continue
-            top = features.get(f"{name}:max") if isinstance(value, np.ndarray) else value
+            top = features.get(highest) if isinstance(value, np.ndarray) else value
             if top is None:
                 continue
             known = True
-            if top > curve.quiet:
+            if top > quiet:
                 found[:, column] = curve(np.asarray(value))
                 loud += 1
         if not known:
@@ -238,6 +246,11 @@ class SurpriseModel:
                 for column in group:
                     found[..., column] *= best == column
 
+    @cached_property
+    def unsurprised(self) -> float:
+        """P(threat) of a request of which nothing surprises."""
+        return float(1.0 / (1.0 + np.exp(-self.odds_of(np.zeros(len(self._rows)).sum()))))
+
     def contributions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each feature adds to the sum, at least 0; `values` of shape (..., f), NaN = missing = 0."""
         return self.slope * self.surprise(values)
@@ -246,8 +259,7 @@ class SurpriseModel:
         """Log-odds of the threat by what all features contribute together, of any shape."""
         if not self.steps:
             return self.bias + contributed
-        sums, odds = zip(*self.steps, strict=True)
-        found: NDArray[np.float64] = self.bias + np.interp(contributed, sums, odds)
+        found: NDArray[np.float64] = self.bias + np.interp(contributed, *self._steps)
         return found
 
     def log_odds(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

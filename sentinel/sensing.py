@@ -80,6 +80,9 @@ class Sentinel:
             shares = model.shares(features)
             if shares is None:
                 continue  # nothing of it was measured: not evaluated, which is not "clean"
+            if not any(shares):
+                probabilities[threat] = model.unsurprised
+                continue
             probabilities[threat] = float(1.0 / (1.0 + np.exp(-model.odds_of(np.array(shares).sum()))))
             reasons += self._reasons(threat, model, shares, measured, evidence)
         reasons.sort(key=lambda reason: -reason.weight)
@@ -120,7 +123,7 @@ def _checked(signal: Signal, value: Measurement, candidates: int) -> Measurement
         array = np.array(value, dtype=np.float64)  # a copy: signals may share what they hand out
         if array.shape != (candidates,):
             raise ValueError(f"{signal.manifest.name} gave shape {array.shape} for {candidates} candidates")
-        if not all(map(math.isfinite, array.tolist())):
+        if not math.isfinite(sum(array.tolist())):
             array[~np.isfinite(array)] = np.nan
         return array
     if type(value) is float:

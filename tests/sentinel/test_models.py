@@ -268,3 +268,20 @@ def test_shares_are_the_contributions_of_the_same_table(rows):
     for row in table:
         shares = fitted.shares({name: v for name, v in zip("abcd", row.tolist(), strict=True) if v == v})
         assert shares is None if np.isnan(row).all() else shares == fitted.contributions(row).tolist()
+
+
+@given(st.lists(st.floats(), max_size=12))
+def test_request_features_are_those_of_the_finite_values(values):
+    finite = sorted(value for value in values if np.isfinite(value))
+    expected = {"s:max": finite[-1]} if finite else {}
+    if len(finite) > 1:
+        expected["s:lead"] = finite[-1] - finite[-2]
+    assert request_features({"s": np.array(values, dtype=np.float64)}) == expected
+
+
+@pytest.mark.parametrize("steps", [(), ((0.0, -3.0), (1.0, 0.5), (4.0, 2.0))])
+def test_nothing_surprising_is_the_probability_of_quiet_values(steps):
+    curve = Curve(np.array([0.0, 1.0]), np.array([0.0, 2.0]), "m")
+    fitted = SurpriseModel({"a": curve, "b": curve}, 1.3, -4.0, steps)
+    assert fitted.shares({"a": -1.0}) == [0.0, 0.0]
+    assert fitted.unsurprised == fitted.probability(np.array([-1.0, np.nan]))
