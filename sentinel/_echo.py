@@ -103,10 +103,15 @@ def echo(query: Sequence[str], sentence: Sequence[str], text: str) -> Echo:
     if not wanted or not given:
         return Echo(0.0, 0.0, asking)
     same = process.cdist(wanted, given, scorer=Indel.normalized_similarity, dtype=np.float32) >= ALIKE
-    short = np.array([len(word) < 4 for word in wanted])[:, None] | np.array([len(word) < 4 for word in given])
-    equal = np.array([[a == b for b in given] for a in wanted])
-    same = np.where(short, equal, same)
-    return Echo(float(same.any(axis=1).mean()), float(same.any(axis=0).mean()), asking)
+    # Short words count as one only if they are equal.
+    same[[len(word) < 4 for word in wanted]] = False
+    same[:, [len(word) < 4 for word in given]] = False
+    place = {word: column for column, word in enumerate(given) if len(word) < 4}
+    for row, word in enumerate(wanted):
+        if word in place:
+            same[row, place[word]] = True
+    covered, taken = np.count_nonzero(same.any(axis=1)), np.count_nonzero(same.any(axis=0))
+    return Echo(int(covered) / len(wanted), int(taken) / len(given), asking)
 
 
 def edges(found: Sequence[str]) -> frozenset[str]:

@@ -125,6 +125,13 @@ class ClientState:
         passed = now - self.time
         if not (math.isfinite(passed) and passed > 0):
             return self
+        # A request fades one state twice, to be measured and to be added to: the last result is kept with the state.
+        known: tuple[float, ClientState] | None = self.__dict__.get("_faded")
+        if known is None or known[0] != now:
+            known = self.__dict__["_faded"] = (now, self._fade(now, passed))
+        return known[1]
+
+    def _fade(self, now: float, passed: float) -> ClientState:
         kept = 0.5 ** (passed / HALF_LIFE)
         documents = self.documents.copy()
         documents.view("<f4").reshape(len(documents), DOCUMENT.itemsize // 4)[:, -len(VALUES) :] *= (

@@ -21,6 +21,7 @@ _SCRIPTS = ((0x41, 0x24F, "Latin"), (0x370, 0x3FF, "Greek"), (0x400, 0x52F, "Cyr
 _JOINERS = frozenset("\u200c\u200d")
 _MARKS = frozenset("\u200e\u200f\u061c")
 _HIDDEN = frozenset("\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u180e\u115f\u1160\u3164\uffa0\u034f")
+_CONTROL = "".join(map(chr, (*range(9), *range(14, 32), 127)))
 _CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINING = frozenset(
     "ARABIC SYRIAC MONGOLIAN DEVANAGARI BENGALI GURMUKHI GUJARATI ORIYA TAMIL TELUGU KANNADA MALAYALAM SINHALA "
@@ -49,7 +50,7 @@ def _mixed_words(text: str) -> int:
     One Greek letter at a word's edge is a symbol (TNFα, βcarotene), not a disguise.
     """
     found = 0
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer("" if text.isascii() else text):
         word = match.group()
         if word.isascii():
             continue
@@ -81,7 +82,7 @@ def _joins(text: str, i: int) -> bool:
 def _hidden(text: str) -> int:
     """Invisible characters that no script needs where they stand."""
     if text.isascii():
-        return sum(text.count(c) for c in map(chr, (*range(9), *range(14, 32), 127)))
+        return 0 if text.isprintable() else sum(map(text.count, _CONTROL))
     count = 0
     right_to_left = any(unicodedata.bidirectional(c) in ("R", "AL") for c in text)
     flag = False

@@ -154,6 +154,10 @@ class DocumentIndex:
             return rows.index.vectors(np.sort(drawn))
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types whose values cannot be changed, so that two documents may share them."""
+
+
 def checked_k(k: object) -> int:
     """The number of documents asked for, if it is one.
 
@@ -171,8 +175,11 @@ def copied(document: Document, id: str | None = None) -> Document:
     Raises:
         DataError: The metadata cannot be copied.
     """
+    metadata = document.metadata
     try:
-        metadata = copy.deepcopy(document.metadata)
+        # Most metadata are texts and numbers: a deep copy of those is a plain one, at a fifth of the time.
+        plain = _PLAIN.issuperset(map(type, metadata)) and _PLAIN.issuperset(map(type, metadata.values()))
+        metadata = dict(metadata) if plain else copy.deepcopy(metadata)
     except Exception as error:
         raise DataError(f"the metadata of document {id or document.id!r} cannot be copied: {error}") from error
     return Document(id=id or document.id, page_content=document.page_content, metadata=metadata)

@@ -2,15 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
 
 from defenses import Resources
 from defenses.context.echo_filter import EchoFilter
 from sentinel import RiskProfile, _asked
 from sentinel._asked import FEW, LEAST, NOTHING_NEW
-from sentinel._echo import asks, echo, edges
+from sentinel._echo import ALIKE, asks, echo, edges
 from sentinel._located import sentence_words
 from sentinel._memory import forget
 from sentinel.text import words
@@ -272,3 +274,24 @@ def test_why_is_another_question():
     assert set(EchoFilter().select(found, RiskProfile(), Resources()).dropped) == {1}
     why = evidence("Why do we have a Linden clinic appointment policy?", [other])
     assert set(EchoFilter().select(why, RiskProfile(), Resources()).dropped) == {0}
+
+
+def close(one, other):
+    if min(len(one), len(other)) < 4:
+        return one == other
+    return np.float32(Indel.normalized_similarity(one, other)) >= np.float32(ALIKE)
+
+
+near_words = st.lists(st.sampled_from("tea ice oil 7 boils boil boiling water waters wetter the".split()), max_size=8)
+
+
+@given(near_words, near_words)
+def test_an_echo_is_what_comparing_word_by_word_gives(query, sentence):
+    wanted, given_words = content_words(query), content_words(sentence)
+    found = echo(query, sentence, " ".join(sentence))
+    if not wanted or not given_words:
+        assert (found.coverage, found.precision) == (0.0, 0.0)
+    elif not found.asks:
+        covered = [any(close(one, other) for other in given_words) for one in wanted]
+        taken = [any(close(one, other) for one in wanted) for other in given_words]
+        assert (found.coverage, found.precision) == (np.mean(covered), np.mean(taken))

@@ -54,3 +54,8 @@ def test_honest_text_is_left_alone(query):
 def test_a_megabyte_stays_within_bounds():
     for text in ("a" * 900_000, "%20" * 300_000, "оa" * 400_000, "\u200b" * 400_000 + "x"):
         assert 0 <= value(text) <= 1
+
+
+@pytest.mark.parametrize("character", list(map(chr, (*range(32), 127))))
+def test_control_characters_that_no_text_needs_are_hidden(character):
+    assert (value(f"a b{character}c") > 0) is (character not in "\t\n\v\f\r")

@@ -90,6 +90,19 @@ def test_fading_twice_is_fading_once(first, second):
     assert once.tracked(1) == pytest.approx(twice.tracked(1), rel=1e-5, abs=1e-5)
 
 
+@given(st.lists(st.sampled_from([0.5, 10.0, 90_000.0, 1e6]), min_size=1, max_size=6))
+def test_a_state_that_was_faded_before_fades_as_a_fresh_one(times):
+    raw = ClientState().after(seen(Hit(1, 1.0, 0), words=["one"]), 0.0).dump()
+    known = ClientState.parse(raw)
+    assert known is ClientState.parse(raw)
+    for now in times:
+        assert known.at(now).dump() == ClientState._read(raw).at(now).dump()
+        assert (
+            known.after(seen(Hit(2, 0.5, 1)), now).dump()
+            == ClientState._read(raw).after(seen(Hit(2, 0.5, 1)), now).dump()
+        )
+
+
 def test_golden_values_of_fading():
     state = ClientState().after(seen(Hit(1, 1.0, 0)), 0.0)
     assert state.tracked(1) == pytest.approx((1.0, 1.0, math.log(1.92)))

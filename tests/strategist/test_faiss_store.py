@@ -35,6 +35,18 @@ class TestLangChainIvf(TestLangChainFlat):
     kind = {"index": "ivf", "train_size": 1, "nlist": 1}  # noqa: RUF012
 
 
+def test_plain_metadata_are_copies_too() -> None:
+    store = FaissStore(Fake())
+    plain = {"source": "s", "page": 1, "score": 0.5, "seen": True, "by": None}
+    mine = Document(id="a", page_content="text", metadata=plain)
+    store.add_documents([mine])
+    mine.metadata["source"] = "changed"
+    for _ in range(2):
+        got = store.get_by_ids(["a"])[0]
+        assert got.metadata == {"source": "s", "page": 1, "score": 0.5, "seen": True, "by": None}
+        got.metadata.clear()
+
+
 def test_documents_are_copies_on_the_way_in_and_out() -> None:
     store = FaissStore(Fake())
     mine = Document(id="a", page_content="text", metadata={"tags": ["x"]})
