@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from sys import intern
@@ -64,7 +65,9 @@ def asked(evidence: Evidence, share: float, edited: float) -> list[float]:
     wanted = [(word[:2], f"-{word[-2:]}") for word in content_words(query)]
     if len(query) < MIN_WORDS or len(wanted) < LEAST or states(query, evidence.question):
         return [0.0] * len(evidence.candidates)
-    return [_asked(query, wanted, text, share, edited) for text in evidence.texts]
+    held = Counter(edge for word in wanted for edge in word)
+    among = (frozenset(held), max(held.values()))
+    return [_asked(query, wanted, among, text, share, edited) for text in evidence.texts]
 
 
 def _begins(evidence: Evidence, text: str, least: int) -> bool:
@@ -79,13 +82,32 @@ def _ends(evidence: Evidence, text: str, least: int) -> bool:
     return any(len(piece) >= least and evidence.question_runs.longest(piece[-least:]) == least for piece in pieces)
 
 
-def _asked(query: tuple[str, ...], wanted: Sequence[tuple[str, str]], text: str, share: float, edited: float) -> float:
-    """See `asked`, for one text; `wanted` says how each content word of the question begins and ends (see `edges`)."""
+def _asked(
+    query: tuple[str, ...],
+    wanted: Sequence[tuple[str, str]],
+    among: tuple[frozenset[str], int],
+    text: str,
+    share: float,
+    edited: float,
+) -> float:
+    """See `asked`, for one text.
+
+    Args:
+        query: The question's words.
+        wanted: How each of its content words begins and ends (see `edges`).
+        among: These edges, and how many words share one of them at most.
+        text: Of the candidate.
+        share: See `asked`.
+        edited: See `asked`.
+    """
+    ends, most = among
     least = math.ceil(min(edited, share) * len(wanted))
     known = _remembered_sentences(text)
     worst = 0.0
     for place, (found, sentence, held) in enumerate(_sentences(text) if known is None else known):
         # Cheap, and settles nearly every passage: too few of the wanted words can stand in the sentence.
+        if len(ends & held) * most < least:
+            continue
         if sum(start in held or end in held for start, end in wanted) < least:
             continue
         seen = echo(query, found, sentence)

@@ -96,6 +96,8 @@ class Sentinel:
         measured: Mapping[str, Measurement],
         evidence: Evidence,
     ) -> list[Reason]:
+        if max(contributed, default=0.0) < REASON_WEIGHT:
+            return []
         weights: dict[str, float] = {}
         for feature, weight in zip(model.features, contributed, strict=True):
             if weight >= REASON_WEIGHT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
@@ -113,16 +114,19 @@ def sound(candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], int
     """
     faults = 0
     checked = []
-    for candidate in candidates:
-        if candidate.similarity is not None and not _number(candidate.similarity):
-            candidate, faults = replace(candidate, similarity=None), faults + 1
-        if candidate.vector is not None and not _usable(candidate.vector):
-            candidate, faults = replace(candidate, vector=None), faults + 1
-        checked.append(candidate)
+    with np.errstate(over="ignore"):  # once for all of them: entering it takes as long as looking at one
+        for candidate in candidates:
+            if candidate.similarity is not None and not _number(candidate.similarity):
+                candidate, faults = replace(candidate, similarity=None), faults + 1
+            if candidate.vector is not None and not _directed(candidate.vector):
+                candidate, faults = replace(candidate, vector=None), faults + 1
+            checked.append(candidate)
     return (tuple(checked) if faults else candidates), faults
 
 
 def _number(value: object) -> bool:
+    if type(value) is float:
+        return math.isfinite(value)
     try:
         return bool(np.isfinite(value))  # type: ignore[call-overload]
     except (TypeError, ValueError):
@@ -130,10 +134,15 @@ def _number(value: object) -> bool:
 
 
 def _usable(vector: object) -> bool:
+    with np.errstate(over="ignore"):
+        return _directed(vector)
+
+
+def _directed(vector: object) -> bool:
+    """Whether it is a vector with a direction; may overflow."""
     if not isinstance(vector, np.ndarray) or vector.ndim != 1 or vector.dtype.kind not in "fiu":
         return False
-    with np.errstate(over="ignore"):
-        length = float(vector @ vector)  # finite only if every number is: one pass instead of two
+    length = float(vector @ vector)  # finite only if every number is: one pass instead of two
     return 0.0 < length < np.inf
 
 

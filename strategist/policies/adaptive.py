@@ -209,10 +209,14 @@ class Objective:
     def costs(self, risk: Sequence[float]) -> list[float]:
         """What each option is expected to take from a benign user with this request; without points, nothing."""
         found = []
-        for against, spared, odds, costs in self.curves:
+        known: dict[float, float] = {}  # many options are for the same threats
+        for against, spared, places, costs in self.curves:
             worst = max([risk[threat] for threat in against], default=0.0)
+            odds = known.get(worst)
+            if odds is None:
+                odds = known[worst] = _logit(min(max(worst, 1e-9), 1.0 - 1e-9))
             honest = 1.0 - worst if spared else 1.0
-            found.append(honest * _between(_logit(min(max(worst, 1e-9), 1.0 - 1e-9)), odds, costs))
+            found.append(honest * _between(odds, places, costs))
         return found
 
 
