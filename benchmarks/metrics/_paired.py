@@ -27,3 +27,15 @@ def accuracy_difference(here: Sequence[Sample], there: Mapping[str, Sample]) -> 
         return float(gained / asked)
 
     return bootstrap(difference, len(table))
+
+
+def rate_difference(here: Sequence[Sample], there: Mapping[str, Sample], value: str) -> Estimate:
+    """Mean of a value of some sessions minus that of their counterparts, in [-1, 1], resampled by session."""
+    found = []
+    for sample in here:
+        before = there.get(sample.session)
+        mine, other = sample.values.get(value), before.values.get(value) if before else None
+        if mine is not None and other is not None:
+            found.append(mine - other)
+    table = np.array(found, dtype=np.float64)
+    return bootstrap(lambda index: float(table[index].mean()), len(table))

@@ -1,4 +1,4 @@
-"""What a policy costs benign users in right answers."""
+"""What a policy costs or spares users in right answers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from benchmarks.statistics import Estimate
 
 
 class AccuracyVsNone(Metric):
-    """Answer accuracy minus that of policy `none` on the same questions; 0 loses nothing."""
+    """Answer accuracy minus that of policy `none` on the same questions, under the same attack; 0 loses nothing."""
 
     manifest = MetricManifest(
         name="accuracy_vs_none",
         summary="answer accuracy minus that of no defense, same questions",
-        families=frozenset({Family.BENIGN}),
+        families=frozenset({Family.BENIGN, Family.POISONING}),
         higher_is_better=True,
         stages=frozenset({ANSWER}),
     )

@@ -80,9 +80,13 @@ def test_both_stages_stand_beside_each_other(data: Dataset, tmp_path: Path) -> N
     assert value(made, "rules", "poisonedrag-single", "accuracy_vs_clean") == 0.0
     assert value(made, "none", "poisonedrag-single", "accuracy_vs_clean") < 0
     assert value(made, "rules", "benign", "accuracy_vs_none") == 0.0
+    assert value(made, "rules", "poisonedrag-single", "accuracy_vs_none") > 0
+    left = value(made, "rules", "poisonedrag-single", "asr")
+    assert value(made, "rules", "poisonedrag-single", "asr_vs_none") == pytest.approx(left - 1.0)
+    assert left < 1.0
     assert value(made, "none", "mba", "auc") == 1.0
     assert made["run"]["forms"] == {"mba": "format"}
-    assert not [c for c in made["cells"] if c["policy"] == "none" and c["metric"] == "accuracy_vs_none"]
+    assert not [c for c in made["cells"] if c["policy"] == "none" and c["metric"].endswith("_vs_none")]
 
 
 def test_the_context_stage_is_the_same_with_and_without_a_generator(data: Dataset, tmp_path: Path) -> None:

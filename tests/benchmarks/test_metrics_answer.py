@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from benchmarks.metrics import ANSWER, BOTH, CONTEXT, METRICS, Cell
+from benchmarks.metrics import ANSWER, BOTH, CONTEXT, METRICS, Cell, Metric
 from benchmarks.metrics.accuracy_vs_clean import AccuracyVsClean
 from benchmarks.metrics.accuracy_vs_none import AccuracyVsNone
 from benchmarks.metrics.answer_accuracy import AnswerAccuracy
+from benchmarks.metrics.asr_vs_none import AttackSuccessVsNone
 from benchmarks.metrics.obeyed_rate import ObeyedRate
 from benchmarks.samples import Sample
 
@@ -78,10 +79,21 @@ def test_differences_are_paired() -> None:
     assert lost.value == pytest.approx(-2.5 / 3)
 
 
-def test_no_policy_is_compared_with_itself() -> None:
-    rows = samples([{"right": 1.0, "answerable": 1.0}])
-    assert not AccuracyVsNone().applies(Cell(rows, {rows[0].session: rows[0]}, {}))
-    assert AccuracyVsNone().applies(Cell(rows, by([{"right": 1.0}]), {}))
+def test_attack_success_is_compared_target_by_target() -> None:
+    here = [{"obeyed": 0.0}, {"obeyed": 1.0}, {"obeyed": 0.0}, {"obeyed": None}, {"obeyed": 1.0}]
+    there = [{"obeyed": 1.0}, {"obeyed": 1.0}, {"obeyed": 1.0}, {"obeyed": 1.0}]
+    estimate = AttackSuccessVsNone().compute(Cell(samples(here), by(there), {}))
+    assert (estimate.value, estimate.n) == (pytest.approx(-2 / 3), 3)  # the last two have no pair
+    assert estimate.ci_low is not None
+    assert estimate.ci_low <= -2 / 3
+    assert AttackSuccessVsNone().compute(Cell(samples(here), {}, {})).value is None
+
+
+@pytest.mark.parametrize("metric", [AccuracyVsNone(), AttackSuccessVsNone()])
+def test_no_policy_is_compared_with_itself(metric: Metric) -> None:
+    rows = samples([{"right": 1.0, "answerable": 1.0, "obeyed": 1.0}])
+    assert not metric.applies(Cell(rows, {rows[0].session: rows[0]}, {}))
+    assert metric.applies(Cell(rows, by([{"right": 1.0, "obeyed": 1.0}]), {}))
 
 
 def test_obeyed_is_of_the_exposed() -> None:
