@@ -365,6 +365,7 @@ def perf(
     full: Annotated[bool, typer.Option("--full", help="one million documents too")] = False,
     requests: Annotated[int, typer.Option(min=20, help="timed requests a figure")] = 200,
     generator: Annotated[str | None, typer.Option(help="time the answer's half instead, with this generator")] = None,
+    dtype: Annotated[str | None, typer.Option(help=DTYPE)] = None,
     answers: Annotated[int, typer.Option(min=2, help="with --generator: timed answers a figure")] = 20,
     embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
     seed: Annotated[int, typer.Option(help="of corpus and requests")] = 0,
@@ -373,7 +374,7 @@ def perf(
     from benchmarks.perf_command import perf_command
 
     with Progress(err) as progress:
-        timed = perf_command(subjects, docs, full, requests, generator, answers, embeddings, seed, progress)
+        timed = perf_command(subjects, docs, full, requests, generator, dtype, answers, embeddings, seed, progress)
     timed.render(timed.result, out)
     if out_folder is not None:
         out_folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks import perf, perf_answers
 from benchmarks.run_plan import names
+from sentinel.errors import ConfigurationError
 from strategist.embeddings import load_embeddings
 from strategist.generators import load_generator
 
@@ -29,6 +30,7 @@ def perf_command(
     full: bool,
     requests: int,
     generator: str | None,
+    dtype: str | None,
     answers: int,
     embeddings: str | None,
     seed: int,
@@ -44,7 +46,10 @@ def perf_command(
     sizes = perf.sizes(docs, full)
     model = load_embeddings(embeddings)
     if generator is None:
+        if dtype is not None:
+            raise ConfigurationError("--dtype is about answers; give --generator")
         return Timed(perf.measure(model, chosen, sizes, requests, seed, report), perf.render, "perf.json")
     # Not `cached`: an answer that is remembered takes no time.
-    found = perf_answers.measure(load_generator(generator), model, chosen, answers, seed, report)
+    options = {} if dtype is None else {"dtype": dtype}
+    found = perf_answers.measure(load_generator(generator, **options), model, chosen, answers, seed, report)
     return Timed(found, perf_answers.render, "perf-answers.json")
