@@ -39,12 +39,13 @@ class AnswerOnlyPolicy(NonePolicy):
     )
 
 
-def load(spec: str, dtype: str | None = None) -> Generator:
+def load(spec: str, dtype: str | None = None, folder: str | None = None) -> Generator:
     """The generator that `--generator` names, its answers kept on disk.
 
     Args:
         spec: What `load_generator` takes.
         dtype: What a model in this process calculates in; None for what suits the device.
+        folder: Where answers are kept; None for the usual one.
 
     Raises:
         ConfigurationError: There is nothing of that name, or it knows no types.
@@ -56,7 +57,7 @@ def load(spec: str, dtype: str | None = None) -> Generator:
         generator = load_generator(spec, **({} if dtype is None else {"dtype": dtype}))
     except ConfigurationError as error:
         raise ConfigurationError(f"--generator {spec!r}: {error}") from None
-    made: Generator = cached(generator)
+    made: Generator = cached(generator, folder)
     return made
 
 

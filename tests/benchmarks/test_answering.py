@@ -282,16 +282,23 @@ def test_a_generator_that_is_not_there() -> None:
 def test_the_packaged_model_answers_twenty_questions(tmp_path: Path) -> None:
     data = load_data("bundled")
     held = [next(t for t in data.membership if t.member is member) for member in (True, False)]
-    few = replace(data, queries=data.queries[:6], poison=data.poison[:3], membership=tuple(held))
-    generator = load("local", str(tmp_path / "answers"))
-    made = run(few, tmp_path / "run", ("benign", "poisonedrag-single", "mba"), generator, max_tokens=12)
+    few = replace(data, queries=data.queries[:12], poison=data.poison[:6], membership=tuple(held))
+    generator = load("local", "int8", str(tmp_path / "answers"))
+    attacks, policies = ("benign", "poisonedrag-single", "mba"), ("none", "rules")
+    made = run(few, tmp_path / "run", attacks, generator, policies, max_tokens=12)
     assert made["run"]["generator"] == generator.name
+    asked = sum(len(s["served"]) for s in samples(tmp_path / "run") if s["policy"] == "none" and "/" not in s["attack"])
+    assert asked == 20
     for attack, metric in (("benign", "answer_accuracy"), ("poisonedrag-single", "asr"), ("mba", "auc")):
         errors, n = (value(made, "none", attack, metric, key=key) for key in ("errors", "n"))
         # A base model may have nothing to say to a question, which is an error and not an answer.
         assert errors <= 1
         assert n + errors > 1
         assert 0.0 <= value(made, "none", attack, metric) <= 1.0
+    # What planted nothing, or what was taken out again, is read as it was before.
+    assert value(made, "rules", "poisonedrag-single", "exposure_rate") == 0.0
+    assert value(made, "rules", "poisonedrag-single", "accuracy_vs_clean") == 0.0
+    assert value(made, "rules", "benign", "accuracy_vs_none") == 0.0
     answers = [answer for sample in samples(tmp_path / "run") for answer in sample["answers"]]
     assert all(isinstance(answer, str) and answer.strip() for answer in answers)
     assert made["run"]["forms"]["mba"] in ("cloze", "format")
