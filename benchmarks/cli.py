@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
-DTYPE = "what --generator calculates in: float32, bfloat16, float16, or int8, on a processor twice as fast"
+DTYPE = "what --generator calculates in: float32, bfloat16, float16, or int8, which suits processors"
 DEFAULT_POLICIES = "none,always_on,rules,adaptive"
 
 Fitted = StrEnum("Fitted", ["bundled", "same"])

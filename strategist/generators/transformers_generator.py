@@ -52,7 +52,7 @@ class TransformersGenerator:
         max_tokens: The longest answer where a call does not say.
         device: "cpu", "cuda", ...; None for cuda where there is one.
         dtype: "float32", "bfloat16", "float16"; None for float32 on a processor, else bfloat16. On a processor also
-            "int8": linear layers in eight bits, about half the time to read a prompt, and other answers in near-ties.
+            "int8": most linear layers in eight bits, which reads prompts faster and decides near-ties otherwise.
         temperature: 0 for the likeliest token; else tokens are drawn, repeatably for each prompt.
         seed: For drawing.
         stop: What ends an answer, besides the model's own end; None for none with a chat template, and for a blank
