@@ -19,6 +19,8 @@ PUBLISHED_THRESHOLD = 26.2
 """The variance that the paper's code stops at, for ten passages and the models that it was fitted on."""
 TOTAL = 100.0
 """What the scores of all documents add up to."""
+ROUNDING = 1e-4
+"""By how much of itself a variance may change with what else is in the batch: sums of floats depend on their order."""
 
 
 class AttentionFilter(GenerationDefense):
@@ -134,7 +136,8 @@ def calibrated_threshold(
 
     It holds for this generator, these numbers of documents and this alpha: take prompts as the template writes them,
     with as many documents as are served. Conformal: of n prompts the ceil((n + 1) * quantile)-th smallest variance,
-    so that a further clean prompt exceeds it with a probability of at most 1 - quantile.
+    so that a further clean prompt exceeds it with a probability of at most 1 - quantile; and `ROUNDING` on top, so that
+    a prompt as scattered as that one passes in whatever batch it is read.
 
     Args:
         generator: The one to be defended.
@@ -158,4 +161,4 @@ def calibrated_threshold(
         raise DataError(f"{len(prompts)} clean prompts are too few for the quantile {quantile}: {least} are needed")
     watched = attentive(generator, "attention_filter").document_attention(prompts)
     variances = sorted(float(np.var(attention_scores(attention, alpha))) for _, attention in watched)
-    return variances[rank - 1]
+    return variances[rank - 1] * (1.0 + ROUNDING)

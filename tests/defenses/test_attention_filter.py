@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from defenses import DEFENSES, Resources, build
 from defenses.base import Asked
-from defenses.generation.attention_filter import attention_scores, calibrated_threshold
+from defenses.generation.attention_filter import ROUNDING, attention_scores, calibrated_threshold
 from defenses.generator import Prompt
 from sentinel import ConfigurationError, DataError, Request
 from sentinel.manifest import Need, Stage
@@ -127,9 +127,9 @@ class Varying(Staring):
 def test_calibration_takes_the_conformal_quantile():
     prompts = [write([str(number), "x"]) for number in range(1, 40)]
     variances = sorted(np.var(np.float64([n, 1]) * 100 / (n + 1)) for n in range(1, 40))
-    assert calibrated_threshold(Varying(), prompts) == pytest.approx(variances[37])
-    assert calibrated_threshold(Varying(), prompts, 0.5) == pytest.approx(variances[19])
-    assert calibrated_threshold(Varying(), prompts[:19]) == pytest.approx(variances[18])
+    assert calibrated_threshold(Varying(), prompts) == pytest.approx(variances[37] * (1.0 + ROUNDING))
+    assert calibrated_threshold(Varying(), prompts, 0.5) == pytest.approx(variances[19] * (1.0 + ROUNDING))
+    assert calibrated_threshold(Varying(), prompts[:19]) == pytest.approx(variances[18] * (1.0 + ROUNDING))
     with pytest.raises(DataError, match=r"18 clean prompts are too few for the quantile 0.95: 19 are needed"):
         calibrated_threshold(Varying(), prompts[:18])
 
