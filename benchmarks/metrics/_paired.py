@@ -11,6 +11,14 @@ from benchmarks.samples import Sample
 from benchmarks.statistics import Estimate, bootstrap
 
 
+def has_counterparts(here: Sequence[Sample], there: Mapping[str, Sample]) -> bool:
+    """Whether there is another policy's sample, or none, beside any of some sessions: nobody is his own measure."""
+    return any(
+        (other := there.get(sample.session)) is None or (other.policy, other.attack) != (sample.policy, sample.attack)
+        for sample in here
+    )
+
+
 def accuracy_difference(here: Sequence[Sample], there: Mapping[str, Sample]) -> Estimate:
     """Accuracy of some sessions minus that of their counterparts, in [-1, 1], resampled by session."""
     rows = []

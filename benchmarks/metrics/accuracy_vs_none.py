@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.attacks import Family
 from benchmarks.metrics import ANSWER, Cell, Metric, MetricManifest
-from benchmarks.metrics._paired import accuracy_difference
+from benchmarks.metrics._paired import accuracy_difference, has_counterparts
 from benchmarks.statistics import Estimate
 
 
@@ -21,7 +21,7 @@ class AccuracyVsNone(Metric):
 
     def applies(self, cell: Cell) -> bool:
         """Not of `none` itself."""
-        return any(cell.undefended.get(sample.session) is not sample for sample in cell.samples)
+        return has_counterparts(cell.samples, cell.undefended)
 
     def compute(self, cell: Cell) -> Estimate:
         """Paired, over sessions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -93,7 +94,10 @@ def test_attack_success_is_compared_target_by_target() -> None:
 def test_no_policy_is_compared_with_itself(metric: Metric) -> None:
     rows = samples([{"right": 1.0, "answerable": 1.0, "obeyed": 1.0}])
     assert not metric.applies(Cell(rows, {rows[0].session: rows[0]}, {}))
-    assert metric.applies(Cell(rows, by([{"right": 1.0, "obeyed": 1.0}]), {}))
+    # What jamming's figures leave out is left out in a copy.
+    assert not metric.applies(Cell([replace(rows[0], values={"obeyed": None})], {rows[0].session: rows[0]}, {}))
+    assert metric.applies(Cell(rows, {rows[0].session: replace(rows[0], policy="none")}, {}))
+    assert metric.applies(Cell(rows, {}, {}))
 
 
 def test_obeyed_is_of_the_exposed() -> None:
