@@ -48,7 +48,7 @@ def load(spec: str, dtype: str | None = None, folder: str | None = None) -> Gene
         folder: Where answers are kept; None for the usual one.
 
     Raises:
-        ConfigurationError: There is nothing of that name, or it knows no types.
+        ConfigurationError: There is nothing of that name, or of that type.
     """
     from strategist.generators import load_generator
     from strategist.generators.answer_cache import cached

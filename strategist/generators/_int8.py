@@ -1,4 +1,4 @@
-"""Linear layers in eight bits: what a processor multiplies several times as fast as floats."""
+"""Linear layers in eight bits: what a processor multiplies faster than floats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Int8Linear(torch.nn.Module):
     """A linear layer whose weights have eight bits and a scale for each output; inputs get theirs token by token.
 
     It calculates (q_x q_w^T) * s_x * s_w + b with the product in whole numbers, exact in 32 bits: symmetric, dynamic
-    quantisation per token and channel, as LLM.int8() has it without its outliers (arXiv 2208.07339, eq. 3).
+    quantisation per token and channel, the vector-wise part of LLM.int8() (arXiv 2208.07339) without its outliers.
 
     Args:
         linear: The layer it replaces; float32, of two inputs at least (torch multiplies a single column wrongly).
