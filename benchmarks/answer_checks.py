@@ -91,6 +91,7 @@ class Checks:
         rows: Marked answers.
         differing: Share of streamed answers that are not what the whole check gives, by way of streaming.
         prompts: Prompts that a generation defense gives the generator, least and most; None where it needs a model.
+        times: What a real generator took, as `perf_answers.measure` gives it; None where nobody measured.
     """
 
     questions: int = 0
@@ -103,6 +104,7 @@ class Checks:
     rows: list[Row] = field(default_factory=list)
     differing: dict[str, Estimate] = field(default_factory=dict)
     prompts: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    times: dict[str, Any] | None = None
 
 
 def check_answers(

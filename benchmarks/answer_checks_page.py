@@ -15,6 +15,7 @@ from benchmarks.answer_checks_chain import CHUNKS, LONGEST
 from benchmarks.answer_checks_left import RUN
 from benchmarks.answer_checks_made import BENIGN, CONTINUED, FORMS
 from benchmarks.data import Dataset
+from benchmarks.perf_answers import PLAIN
 from benchmarks.readings import K
 from benchmarks.statistics import Estimate
 from defenses import DEFENSES
@@ -57,6 +58,11 @@ UNSEEN = """What these figures cannot say:
 """
 
 UNMEASURED = "needs a generator"
+TIMED_NOTE = f"""Every defense of the answer's half answered the same bundled questions as the plain chain, in turns,
+over {K} documents. *model calls* are the prompts that the generator was given for one answer, least and most; seconds
+are those of the answer's half (prompt, generation, checks), retrieval left out; */ plain* is all of its time to the
+plain chain's on the same questions. Answers differ in length, and a longer one takes longer.
+"""
 
 
 class Grid(NamedTuple):
@@ -70,7 +76,7 @@ class Grid(NamedTuple):
 
 def grids(checks: Checks) -> list[Grid]:
     """The tables of the part; those without rows are left out."""
-    return [grid for grid in (_benign(checks), _left(checks), _marked(checks)) if grid.rows]
+    return [grid for grid in (_benign(checks), _left(checks), _marked(checks), _timed(checks)) if grid.rows]
 
 
 def section(checks: Checks, data: Dataset, title: str | None = None, command: str | None = None) -> str:
@@ -189,6 +195,25 @@ def _marked(checks: Checks) -> Grid:
     ]
     header = ("defense", "the answer holds", "figure", "whole", "n", *(f"streamed: {c}" for c in CHUNKS), "n streamed")
     return Grid("What answer defenses are for", MARKED_NOTE, header, rows)
+
+
+def _timed(checks: Checks) -> Grid:
+    times = checks.times or {"rows": [], "generator": "", "answers": 0}
+    rows = []
+    for row in times["rows"]:
+        name = row["defense"]
+        manifest = None if name == PLAIN else DEFENSES.get(name).manifest
+        label = f"`{name}`" + (" (baseline)" if manifest is not None and manifest.baseline else "")
+        stage = "" if manifest is None else manifest.stage.value
+        if "reason" in row:
+            rows.append((stage, label, row["reason"], "", "", "", ""))
+            continue
+        found = row["ratio"]
+        seconds = (f"{row[at] / 1e3:.2f}" for at in ("p50_ms", "p95_ms"))
+        interval = f"{found['ci_low']:.2f}-{found['ci_high']:.2f}"
+        rows.append((stage, label, _calls(*row["prompts"]), *seconds, f"{found['value']:.2f}", interval))
+    title = f"With a generator: {times['generator']}, {times['answers']} answers each"
+    return Grid(title, TIMED_NOTE, ("stage", "defense", "model calls", "p50 s", "p95 s", "/ plain", "95 %"), rows)
 
 
 def _share(estimate: Estimate, digits: int = 1, *, interval: bool = True) -> str:

@@ -178,6 +178,9 @@ def defenses(
             "answers, checked without a model); default: both"
         ),
     ] = None,
+    times: Annotated[
+        Path | None, typer.Option(help="perf-answers.json of `perf --generator`: what answers cost, for the page")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of sessions, planting, randomised defenses and made answers")] = 0,
     title: Annotated[str | None, typer.Option(help="what to call the data set on the page")] = None,
 ) -> None:
@@ -189,7 +192,9 @@ def defenses(
     measured: list[Checks] = []
     part: Part | None = stage.value if stage else None
     with Progress(err) as progress:
-        page = defenses_command(data, out_file, limit, seed, title, report=progress, part=part, show=measured.append)
+        page = defenses_command(
+            data, out_file, limit, seed, title, report=progress, part=part, show=measured.append, times=times
+        )
     if out_file is None:
         print(page)
         return

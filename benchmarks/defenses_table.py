@@ -9,7 +9,7 @@ from typing import Literal
 
 from langchain_core.embeddings import Embeddings
 
-from benchmarks import alone, answer_checks_page
+from benchmarks import alone, answer_checks_page, perf_answers
 from benchmarks.alone import BENIGN, Figures, Subject, attacks_on, manifests
 from benchmarks.answer_checks import Checks, check_answers
 from benchmarks.data import Dataset, load
@@ -103,6 +103,7 @@ def defenses_command(
     only: Sequence[Subject] | None = None,
     part: Part | None = None,
     show: Callable[[Checks], None] = lambda _: None,
+    times: Path | None = None,
 ) -> str:
     """Measure every defense and write the page.
 
@@ -117,20 +118,26 @@ def defenses_command(
         only: What to measure of the defenses of queries and documents; None for everything.
         part: The part of the page that is wanted; None for both.
         show: Given the figures of answer defenses.
+        times: What `perf --generator` measured, for the page's second part; None leaves it out.
 
     Returns:
         The page, in Markdown.
 
     Raises:
-        ConfigurationError: The file's folder does not exist.
+        ConfigurationError: The file's folder does not exist; times for a part that has none.
+        DataError: `times` holds something else.
     """
     if out is not None and not out.resolve().parent.is_dir():
         raise ConfigurationError(f"{out}: no such folder to write into")
+    if times is not None and part == "documents":
+        raise ConfigurationError("--times are those of answers; leave --stage documents out")
+    timed = None if times is None else perf_answers.read(times)
     dataset = load(data)
     embeddings = load_embeddings(model)
     parts = ["sentinel-bench", "defenses", "--data", dataset.name, "--seed", str(seed)]
     parts += ["--limit", str(limit)] if limit is not None else []
     parts += ["--stage", part] if part is not None else []
+    parts += ["--times", times.name] if times is not None else []
     parts += ["--title", title] if title else []
     command = shlex.join(parts)
     pages: list[str] = []
@@ -140,6 +147,7 @@ def defenses_command(
         pages.append(render(figures, dataset, command, title))
     if part != "documents":
         checks = check_answers(dataset, embeddings, limit, seed, report)
+        checks.times = timed
         show(checks)
         pages.append(answer_checks_page.section(checks, dataset, title, None if pages else command))
     page = "\n".join(pages)
@@ -162,7 +170,7 @@ def render(figures: Figures, data: Dataset, command: str, title: str | None = No
     ]
     lines += [_row(subject, figures) for subject in figures]
     lines += [
-        f"| prompt | `{name}` | | | | needs a generator to be measured | | | | |"
+        f"| prompt | `{name}` | | | | needs a generator; its cost stands with the answers | | | | |"
         for name in DEFENSES.names()
         if DEFENSES.get(name).manifest.stage is Stage.PROMPT
     ]

@@ -7,7 +7,9 @@ not retrieval. No answer is remembered.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,8 @@ from benchmarks.data import Dataset, load
 from benchmarks.frozen import passage_vectors
 from benchmarks.statistics import ratio
 from defenses import DEFENSES, Generator, Resources, SeededRandomSource
-from sentinel.errors import ComponentError, ConfigurationError
+from sentinel._files import one_line
+from sentinel.errors import ComponentError, ConfigurationError, DataError
 from sentinel.manifest import Stage
 from strategist import DefendedRAG, DefendedRetriever
 from strategist.decision import Decision
@@ -35,6 +38,7 @@ TIMED = {Stage.PROMPT: "prompt_defenses", Stage.GENERATION: "generation", Stage.
 """What is timed, and where `DefendedRAG` takes it."""
 LAPS = ("prompt", "generate", "check")
 K = 5
+_FIGURES = {"prompts", "p50_ms", "p95_ms", "ratio"}
 MAX_TOKENS = 48
 """The longest answer, as in the benchmark's answer stage."""
 
@@ -116,6 +120,23 @@ def measure(
         "seed": seed,
         "rows": rows,
     }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The figures of an earlier measurement, as `sentinel-bench perf --generator ... --out FOLDER` keeps them.
+
+    Raises:
+        DataError: There is no such file, or it holds something else.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        unknown = [row["defense"] for row in found["rows"] if row["defense"] not in subjects()]
+        whole = all("reason" in row or row.keys() >= _FIGURES for row in found["rows"])
+        if found["schema"] != 1 or unknown or not whole:
+            raise DataError(f"{path}: made by another version of this package")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: no figures of perf --generator ({one_line(error)})") from None
+    return found
 
 
 def _store(data: Dataset, model: Embeddings) -> FaissStore:

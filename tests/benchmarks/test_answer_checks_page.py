@@ -64,6 +64,40 @@ def test_the_page(checks: Checks) -> None:
     assert section(checks, tiny()).count("Made by") == 0
 
 
+TIMES = {
+    "generator": "told",
+    "answers": 4,
+    "rows": [
+        {
+            "defense": "plain",
+            "prompts": [1, 1],
+            "p50_ms": 1500.0,
+            "p95_ms": 2000.0,
+            "ratio": {"value": 1.0, "ci_low": 1.0, "ci_high": 1.0},
+        },
+        {
+            "defense": "attention_filter",
+            "prompts": [3, 4],
+            "p50_ms": 4500.0,
+            "p95_ms": 9000.0,
+            "ratio": {"value": 3.25, "ci_low": 2.5, "ci_high": 4.0},
+        },
+        {"defense": "sdag", "reason": "its attention cannot be masked"},
+    ],
+}
+
+
+def test_what_a_generator_took_is_a_table_of_its_own(checks: Checks) -> None:
+    checks.times = TIMES
+    page = section(checks, tiny())
+    assert "### With a generator: told, 4 answers each" in page
+    assert lines(page, "generation | `attention_filter` (baseline) | 3")[2:] == [
+        "3 to 4", "4.50", "9.00", "3.25", "2.50-4.00",
+    ]  # fmt: skip
+    assert lines(page, "generation | `sdag` | its")[2:] == ["its attention cannot be masked", "", "", "", ""]
+    assert {len(row) for row in grids(checks)[-1].rows} == {len(grids(checks)[-1].header)}
+
+
 def test_tables_are_well_formed(checks: Checks) -> None:
     assert [grid.title for grid in grids(checks)] == [
         "Benign answers changed", "Repeated documents", "What answer defenses are for",

@@ -69,7 +69,7 @@ def test_a_page(tmp_path: Path) -> None:
     assert row(page, "no defense")[2].startswith("1.000")
     assert row(page, "`trustrag`")[-1] == "1"
     assert "baseline: TrustRAG" in row(page, "`trustrag`")[1]
-    assert row(page, "`spotlight`")[5] == "needs a generator to be measured"
+    assert row(page, "`spotlight`")[5] == "needs a generator; its cost stands with the answers"
     assert all(float(cell) >= 0 for cell in echo[-3:])
 
 
@@ -152,6 +152,10 @@ def test_mistakes_are_told_before_any_work(tmp_path: Path) -> None:
         defenses_command("bundled", tmp_path / "nowhere" / "defenses.md")
     with pytest.raises(DataError, match="no such folder"):
         defenses_command(str(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="no figures of perf --generator"):
+        defenses_command("bundled", times=tmp_path / "perf.json")
+    with pytest.raises(ConfigurationError, match="leave --stage documents out"):
+        defenses_command("bundled", part="documents", times=tmp_path / "perf.json")
 
 
 def test_the_bundled_data_set_has_what_the_table_needs() -> None:

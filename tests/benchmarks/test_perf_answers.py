@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.data import Dataset, load
-from benchmarks.perf_answers import PLAIN, K, measure, render, subjects
+from benchmarks.perf_answers import PLAIN, K, measure, read, render, subjects
 from defenses import DEFENSES, Prompt
-from sentinel.errors import ComponentError
+from sentinel.errors import ComponentError, DataError
 from sentinel.manifest import Need, Stage
 from strategist.generators import TransformersGenerator
 from tests.benchmarks.datasets import BagOfWords
@@ -79,6 +80,27 @@ def test_what_a_generator_cannot_serve_says_why() -> None:
     text = io.StringIO()
     render(result, Console(file=text, width=80))
     assert "not timed: sdag: " in text.getvalue()
+
+
+def test_what_was_kept_is_read_again_and_nothing_else(tmp_path: Path) -> None:
+    result = measure(Told(), BagOfWords(), ["leak_guard", "sdag"], 2, 0, data=small())
+    kept = tmp_path / "perf-answers.json"
+    kept.write_text(json.dumps(result))
+    assert read(kept) == result
+    for wrong in (
+        "{",
+        "[]",
+        '{"schema": 1}',
+        '{"schema": 1, "rows": [7]}',
+        json.dumps({**result, "schema": 2}),
+        json.dumps({**result, "rows": [{"defense": "nobody", "reason": "unknown"}]}),
+        json.dumps({**result, "rows": [{"defense": "leak_guard", "prompts": [1, 1]}]}),
+    ):
+        kept.write_text(wrong)
+        with pytest.raises(DataError, match=r"perf-answers\.json: (no figures of perf|made by another version)"):
+            read(kept)
+    with pytest.raises(DataError, match="no figures of perf --generator"):
+        read(tmp_path / "nowhere.json")
 
 
 def test_a_failure_is_no_figure() -> None:

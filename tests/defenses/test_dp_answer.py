@@ -45,6 +45,22 @@ def test_gaussian_golden():
     assert 0.0 <= gaussian_delta(1e-3, 50.0) < 1e-300
 
 
+@pytest.mark.parametrize(
+    ("sigma", "keywords", "releases", "delta", "epsilon", "delta_at_1"),
+    [
+        (10.0, 1, 10, 1e-5, 1.7600571615, 0.0031850554),
+        (25.0, 4, 5, 1e-6, 1.0743604363, 3.6427238206e-06),
+        (40.0, 2, 100, 1e-6, 2.2540846567, 0.0068295950),
+    ],
+)
+def test_composition_golden(sigma, keywords, releases, delta, epsilon, delta_at_1):
+    # dp-accounting 0.6.0: PLDAccountant().compose(SelfComposedDpEvent(GaussianDpEvent(sigma / sqrt(2 keywords)),
+    # releases)), its get_epsilon(delta) and get_delta(1.0). No threshold is passed by chance here.
+    noise = Noise(sigma, 1e9)
+    assert composed_epsilon(noise, keywords, releases, delta) == pytest.approx(epsilon, rel=1e-5)
+    assert composed_delta(noise, keywords, releases, 1.0) == pytest.approx(delta_at_1, rel=1e-4)
+
+
 def worst_delta(noise, keywords, epsilon):
     """One release, exactly: the worst of all ways in which neighbours can share keywords."""
     stays = norm.cdf((noise.threshold - 1) / noise.sigma)
