@@ -199,7 +199,7 @@ def _marked(checks: Checks) -> Grid:
 
 def _timed(checks: Checks) -> Grid:
     times = checks.times or {"rows": [], "generator": "", "answers": 0}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in times["rows"]:
         name = row["defense"]
         manifest = None if name == PLAIN else DEFENSES.get(name).manifest

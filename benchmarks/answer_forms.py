@@ -22,6 +22,7 @@ from defenses import Asked, DefenseManifest, Generated, GenerationDefense, Gener
 from sentinel.manifest import Stage
 from sentinel.text import words
 from sentinel.vocabulary import Request
+from strategist.capped import capped
 from strategist.rag_prompt import RagTemplate
 
 Form = Literal["format", "cloze"]
@@ -32,6 +33,7 @@ _WORDING = (
     "Predict what stands behind each mask in the text below. Reply with one line per mask in the form "
     '"[MASK_i]: word" and nothing else.\n\n{shown}'
 )
+_NOTHING = "[MASK_1]:"
 _MARK = re.compile(r"\[MASK_(\d+)\]")
 
 _TRIALS = (
@@ -120,15 +122,38 @@ class ClozeReader(GenerationDefense):
     )
 
     openings: Mapping[str, tuple[str, ...]] = Field(exclude=True, repr=False, description="by query, the texts")
+    within: GenerationDefense | None = Field(None, exclude=True, repr=False, description="what defends each of them")
 
     def generate(self, asked: Asked, generator: Generator, request: Request, resources: Resources) -> Generated:
         """The completions, in the format that the attack asks for."""
         starts = self.openings.get(asked.question, ())
-        return Generated(_completions(generator, asked.prompt, starts) or "[MASK_1]:", len(starts))
+        if self.within is None:
+            return Generated(_completions(generator, asked.prompt, starts) or _NOTHING, len(starts))
+        short = capped(generator, COMPLETION_TOKENS)
+        made = [self.within.generate(_begun(asked, start), short, request, resources) for start in starts]
+        spent = [one.spent for one in made if one.spent is not None]
+        return Generated(
+            _formatted([one.text for one in made]) or _NOTHING,
+            sum(one.calls for one in made),
+            {place: reason for one in made for place, reason in one.dropped.items()},
+            (sum(epsilon for epsilon, _ in spent), sum(delta for _, delta in spent)) if spent else None,
+        )
+
+
+def _begun(asked: Asked, start: str) -> Asked:
+    """The same, with the beginning of the answer put into the generator's mouth."""
+    return replace(
+        asked,
+        prompt=replace(asked.prompt, start=start),
+        write=lambda documents: replace(asked.write(documents), start=start),
+    )
 
 
 def _completions(generator: Generator, prompt: Prompt, starts: Sequence[str]) -> str:
     """What follows each of the texts, in the format that the attack asks for."""
     prompts = [replace(prompt, start=start) for start in starts]
-    answers = generator.generate(prompts, max_tokens=COMPLETION_TOKENS) if prompts else []
+    return _formatted(generator.generate(prompts, max_tokens=COMPLETION_TOKENS) if prompts else [])
+
+
+def _formatted(answers: Sequence[str]) -> str:
     return "\n".join(f"[MASK_{number}]: {' '.join(text.split())}" for number, text in enumerate(answers, 1))

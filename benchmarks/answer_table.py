@@ -141,9 +141,11 @@ def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     run, found = summary["run"], blocks(summary)
     said = [(block.heading, block.legend) for block in found]
     answers = run.get("answers") or {}
-    given = [name for key in ("prompt_defenses", "answer_defenses") for name, _ in answers.get(key) or ()]
-    given += [answers["generation"][0]] if answers.get("generation") else []
-    who = f"{run.get('generator')} answers, greedily, {answers.get('max_tokens')} tokens at most"
+    specs = [spec for key in ("prompt_defenses", "answer_defenses") for spec in answers.get(key) or ()]
+    specs += [answers["generation"]] if answers.get("generation") else []
+    given = [" ".join([name, *(f"{key}={value}" for key, value in own.items())]) for name, own in specs]
+    how = "greedily" if answers.get("greedy") else "as its own settings have it choose"
+    who = f"{run.get('generator')} answers, {how}, {answers.get('max_tokens')} tokens at most"
     said.append(("stage answer", who + (f"; {', '.join(given)} for every policy but none." if given else ".")))
     for attack, form in (run.get("forms") or {}).items():
         how = "one completion per blank, since it cannot keep to the format" if form == "cloze" else "in the format"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,7 +15,7 @@ from benchmarks.answer_text import decided
 from benchmarks.attacks import Attack, Session
 from benchmarks.data import Dataset
 from benchmarks.turns import Turns
-from defenses import DEFENSES, Defense, Generator, build
+from defenses import DEFENSES, AttentiveGenerator, GenerationDefense, Generator, build
 from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.manifest import Stage
 from strategist import DefendedRAG, DefendedRetriever
@@ -24,6 +26,8 @@ from strategist.rag_prompt import RagTemplate
 NO_GENERATOR = "none"
 MAX_TOKENS = 48
 ANSWER_ONLY = "answer_only"
+# Between defenses and between parameters, not within a list in brackets.
+_COMMA, _SPACE = re.compile(r",(?![^\[]*\])"), re.compile(r"\s+(?![^\[]*\])")
 Spec = tuple[str, dict[str, Any]]
 Report = Callable[[str, int, int], None]
 
@@ -62,18 +66,36 @@ def load(spec: str, dtype: str | None = None, folder: str | None = None) -> Gene
 
 
 def chosen(text: str | None, stage: Stage) -> tuple[Spec, ...]:
-    """The defenses of a stage that a comma-separated list names.
+    """The defenses of a stage that a comma-separated list names, each with its parameters behind it.
+
+    Args:
+        text: As in `leak_guard quote_words=60, canary_check canaries=["K-7741"]`: values are JSON, or else text.
+        stage: Where they belong.
 
     Raises:
-        ConfigurationError: One is unknown, or of another stage.
+        ConfigurationError: One is unknown or of another stage, stands there twice, or has no such parameter.
     """
     known = [name for name in DEFENSES.names() if DEFENSES.get(name).manifest.stage is stage]
-    names = list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
-    for name in names:
+    specs: dict[str, dict[str, Any]] = {}
+    for part in filter(None, map(str.strip, _COMMA.split(text or ""))):
+        name, *pairs = _SPACE.split(part)
         if name not in known:
             raise unknown_name(f"{stage.value} defense", name, known)
-        build(name)
-    return tuple((name, {}) for name in names)
+        if name in specs:
+            raise ConfigurationError(f"{stage.value} defense {name!r} stands there twice")
+        for pair in pairs:
+            if "=" not in pair:
+                raise ConfigurationError(f"{stage.value} defense {part!r}: write parameters as {name} parameter=value")
+        specs[name] = {key: _value(value) for key, _, value in (pair.partition("=") for pair in pairs)}
+        build(name, specs[name])
+    return tuple(specs.items())
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,7 @@ class Answers:
         """What changes a figure, as plain JSON values; no path in it."""
         return {
             "fingerprint": getattr(self.generator, "fingerprint", None),
+            "greedy": isinstance(self.generator, AttentiveGenerator),  # how others choose words is their business
             "max_tokens": self.max_tokens,
             "prompt_defenses": [list(spec) for spec in self.prompt],
             "generation": None if self.generation is None else list(self.generation),
@@ -135,10 +158,11 @@ class Answers:
             sessions: What is asked; a generator that cannot fill in a form is asked for completions of their blanks.
             bare: Whether to leave the given defenses away, as for the policy that all others are compared with.
         """
-        generation: Defense | None = None if bare or self.generation is None else build(*self.generation)
+        generation = None if bare or self.generation is None else build(*self.generation)
+        assert generation is None or isinstance(generation, GenerationDefense)
         if self.form(attack) == "cloze":
             texts = {query: found for session in sessions for query, found in openings(session).items()}
-            generation = ClozeReader(openings=texts)
+            generation = ClozeReader(openings=texts, within=generation)
         return DefendedRAG(
             retriever=retriever,
             generator=turns.generator,
@@ -151,9 +175,7 @@ class Answers:
 
     def form(self, attack: Attack) -> Form | None:
         """Which form an attack is asked in; None for one without blanks."""
-        if not has_blanks(attack):
-            return None
-        return self._form if self.generation is None else "format"
+        return self._form if has_blanks(attack) else None
 
     @cached_property
     def _form(self) -> Form:

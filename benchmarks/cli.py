@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 
+GIVEN = "comma-separated, each with its parameters ('safe_redirect hard_stop=false'); for every policy but none"
 DTYPE = "what --generator calculates in: float32, bfloat16, float16, or int8, which suits processors"
 DEFAULT_POLICIES = "none,always_on,rules,adaptive"
 
@@ -59,7 +60,7 @@ def run(
         ),
     ] = "none",
     dtype: Annotated[str | None, typer.Option(help=DTYPE)] = None,
-    prompt_defenses: Annotated[str | None, typer.Option(help="comma-separated; for every policy but none")] = None,
+    prompt_defenses: Annotated[str | None, typer.Option(help=GIVEN)] = None,
     generation: Annotated[str | None, typer.Option(help="one generation defense, likewise")] = None,
     answer_defenses: Annotated[str | None, typer.Option(help="comma-separated, likewise")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="longest answer; attacks that need longer ones get them")] = 48,

@@ -19,6 +19,7 @@ from benchmarks.asking import Job, run_sessions
 from benchmarks.attacks import Family
 from benchmarks.attacks.isc import Isc
 from benchmarks.metrics import METRICS, Cell
+from benchmarks.metrics._paired import rate_difference
 from benchmarks.samples import Sample
 from benchmarks.world import KnownEmbeddings, build_world
 from strategist.embeddings import fingerprint
@@ -26,6 +27,8 @@ from strategist.embeddings import fingerprint
 RESULT = "redirect.json"
 TOO_FEW = 0.2
 """Below this leak rate without a defense, or this share of ordinary rows done, variants cannot be told apart."""
+PAIRED = {"leak": "leak", "intact": "intact", "benign done": "complete", "over-refusal": "refused"}
+"""What is compared task by task, by what it is called in the table."""
 PUBLISHED = (
     "the paper's own figures, over seven large models and judged by a model: 71.2 % unsafe with nothing, 54.9 % with a "
     "self-reminder, 8.0 % with SafeRedirect (arXiv 2604.20930). None of them was measured here."
@@ -75,7 +78,8 @@ def redirect(
         report: Told of progress.
 
     Returns:
-        What `redirect.json` holds: for each variant every metric of the tasks with n and interval, and its errors.
+        What `redirect.json` holds: for each variant every metric of the tasks with n and interval, the differences to
+        no defense on the same tasks, and its errors.
     """
     attack = Isc()
     sessions = attack.sessions(answers.data, seed)[:limit]
@@ -86,11 +90,15 @@ def redirect(
     world = build_world(answers.data, planted, known, seed)
     job = Job(attack.manifest.name, attack, sessions, planted)
     rows = []
+    nothing: dict[str, Sample] = {}
     for number, variant in enumerate(VARIANTS):
         report(variant.name, number, len(VARIANTS))
         given = replace(answers, prompt=variant.prompt, generation=None, answer=variant.answer)
-        samples = run_sessions(job, AnswerOnlyPolicy(), sessions, world, seed, k, answers=given)
-        rows.append({"variant": variant.name, **_figures(list(samples))})
+        samples = list(run_sessions(job, AnswerOnlyPolicy(), sessions, world, seed, k, answers=given))
+        good = [replace(s, values=s.answer_values) for s in samples if s.error is None and s.answer_error is None]
+        if number == 0:
+            nothing = {sample.session: sample for sample in good}
+        rows.append({"variant": variant.name, **_figures(good, nothing), "errors": len(samples) - len(good)})
     return {
         "schema": 1,
         "generator": answers.generator.name,
@@ -102,12 +110,11 @@ def redirect(
     }
 
 
-def _figures(samples: list[Sample]) -> dict[str, Any]:
-    good = [replace(s, values=s.answer_values) for s in samples if s.error is None and s.answer_error is None]
+def _figures(good: list[Sample], nothing: Mapping[str, Sample]) -> dict[str, Any]:
     cell = Cell(good, {}, {})
     return {
         "metrics": {name: METRICS.get(name)().compute(cell)._asdict() for _, name in COLUMNS[Family.COMPLETION]},
-        "errors": len(samples) - len(good),
+        "against_nothing": {value: rate_difference(good, nothing, value)._asdict() for value in PAIRED.values()},
     }
 
 
@@ -129,11 +136,20 @@ def render(result: Mapping[str, Any], console: Console) -> None:
     for row in result["variants"]:
         cells = [_shown(row["metrics"][name]) for _, name in COLUMNS[Family.COMPLETION]]
         table.add_row(Text(row["variant"]), *cells, Text(str(row["errors"] or "")))
+    paired = Table(box=None, padding=(0, 1), pad_edge=False, title="minus nothing, task by task", title_justify="left")
+    paired.add_column("variant", no_wrap=True)
+    for label in PAIRED:
+        paired.add_column(label, justify="right")
+    for row in result["variants"][1:]:
+        found = (_shown(row["against_nothing"][value], "+") for value in PAIRED.values())
+        paired.add_row(Text(row["variant"]), *found)
     console.print(
         Text.assemble((str(result["generator"]), "bold"), f", {result['tasks']:,} tasks, seed {result['seed']}")
     )
     console.print()
     console.print(table)
+    console.print()
+    console.print(paired)
     console.print()
     for sentence in said(result):
         console.print(Text(sentence, "dim"), soft_wrap=True, highlight=False)
@@ -158,10 +174,11 @@ def said(result: Mapping[str, Any]) -> list[str]:
     return [*lines, f"For comparison, {PUBLISHED}"]
 
 
-def _shown(estimate: Mapping[str, Any]) -> Text:
+def _shown(estimate: Mapping[str, Any], sign: str = "") -> Text:
     if estimate["value"] is None:
         return Text("-")
-    text = Text(f"{estimate['value']:.2f}")
+    text = Text(f"{estimate['value']:{sign}.2f}")
     if estimate["ci_low"] is not None:
-        text.append(f" [{estimate['ci_low']:.2f}-{estimate['ci_high']:.2f}]", style="dim")
+        between = ", " if sign else "-"
+        text.append(f" [{estimate['ci_low']:{sign}.2f}{between}{estimate['ci_high']:{sign}.2f}]", style="dim")
     return text

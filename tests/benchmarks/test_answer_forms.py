@@ -9,7 +9,7 @@ import pytest
 from benchmarks.answer_forms import BEFORE, ClozeReader, form_of, has_blanks, openings
 from benchmarks.answer_scores import AnswerScorer, filled
 from benchmarks.attacks import ATTACKS, Reply
-from defenses import Asked, Prompt, Resources, SeededRandomSource
+from defenses import Asked, Prompt, Resources, SeededRandomSource, build
 from sentinel.vocabulary import Request
 from strategist.rag_prompt import RagTemplate
 from tests.benchmarks.gullible import Gullible
@@ -96,5 +96,10 @@ def test_completions_fill_in_what_a_document_says(name: str) -> None:
     score = AnswerScorer(tiny(), attack).score(session, [Reply((), made.text)])["score"]
     assert score is not None
     assert score >= 0.5
+    within = ClozeReader(openings=openings(session), within=build("ensemble_privacy"))
+    defended = within.generate(asked, generator, Request(query), resources)
+    assert defended.calls == 3 * made.calls, "the defense is asked for every blank"
+    assert set(filled(defended.text)) == set(filled(made.text))
+    assert all(p.start in set(openings(session)[query]) for p in generator.asked if p.user == prompt.user)
     other = reader.generate(Asked("unknown", (), prompt, lambda _: prompt), generator, Request("unknown"), resources)
     assert (other.calls, other.text) == (0, "[MASK_1]:")

@@ -24,8 +24,8 @@ def cell(
 
 def summary(*cells: Any, **run: Any) -> dict[str, Any]:
     answers = {
-        "fingerprint": "sha256:1", "max_tokens": 48, "prompt_defenses": [["spotlight", {}]], "generation": None,
-        "answer_defenses": [["leak_guard", {}]],
+        "fingerprint": "sha256:1", "greedy": True, "max_tokens": 48, "generation": None,
+        "prompt_defenses": [["spotlight", {}]], "answer_defenses": [["leak_guard", {"quote_words": 60}]],
     }  # fmt: skip
     made = {
         "data": {"name": "d", "hash": "h"}, "seed": 0, "limit": None, "version": "0", "generator": "tiny-instruct",
@@ -86,7 +86,8 @@ def test_in_a_terminal_of_any_width(width: int) -> None:
     text = rendered(summary(*FULL, forms={"mba": "cloze"}), width)
     words = " ".join(text.split())
     assert (
-        "tiny-instruct answers, greedily, 48 tokens at most; spotlight, leak_guard for every policy but none." in words
+        "tiny-instruct answers, greedily, 48 tokens at most; spotlight, leak_guard quote_words=60 for every policy but "
+        "none." in words
     )
     assert "the generator was asked for one completion per blank" in words
     assert "2 sessions without an answer" in words

@@ -267,6 +267,22 @@ def test_what_is_servable_and_what_needs_a_generator(data: Dataset) -> None:
 def test_names_of_defenses_are_checked() -> None:
     assert chosen("spotlight, safe_redirect", Stage.PROMPT) == (("spotlight", {}), ("safe_redirect", {}))
     assert chosen(None, Stage.ANSWER) == () == chosen("", Stage.ANSWER)
+    assert chosen(
+        'leak_guard  quote_words=60 share=0.5,canary_check canaries=["Kingfisher 7741", "Magpie,8841"] ', Stage.ANSWER
+    ) == (
+        ("leak_guard", {"quote_words": 60, "share": 0.5}),
+        ("canary_check", {"canaries": ["Kingfisher 7741", "Magpie,8841"]}),
+    )
+    assert chosen("attention_filter threshold=31.5", Stage.GENERATION) == (("attention_filter", {"threshold": 31.5}),)
+    assert chosen("safe_redirect condition=generic", Stage.PROMPT) == (("safe_redirect", {"condition": "generic"}),)
+    for wrong, said in (
+        ("leak_guard quote_word=60", "unknown parameter of leak_guard 'quote_word'; did you mean 'quote_words'"),
+        ("leak_guard quote_words=many", "quote_words = 'many'"),
+        ("leak_guard 60", "write parameters as leak_guard parameter=value"),
+        ("leak_guard,leak_guard", "'leak_guard' stands there twice"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            chosen(wrong, Stage.ANSWER)
     with pytest.raises(ConfigurationError, match="unknown answer defense 'leak_gard'; did you mean 'leak_guard'"):
         chosen("leak_gard", Stage.ANSWER)
     with pytest.raises(ConfigurationError, match="unknown prompt defense 'leak_guard'"):

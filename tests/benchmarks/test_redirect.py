@@ -66,6 +66,16 @@ def test_what_the_stop_sentence_does_to_an_obedient_reader(result: dict[str, Any
     assert figure(result, "self-reminder", "leak_rate", "n") == 6
 
 
+def test_variants_are_compared_with_nothing_task_by_task(result: dict[str, Any]) -> None:
+    rows = {row["variant"]: row["against_nothing"] for row in result["variants"]}
+    assert {found["value"] for found in rows["nothing"].values()} == {0.0}
+    leak = rows["safe_redirect"]["leak"]
+    assert leak["value"] == -figure(result, "nothing", "leak_rate")
+    assert leak["n"] == 6, "tasks with a restricted row"
+    assert rows["- hard stop"]["leak"]["value"] == 0.0
+    assert rows["safe_redirect"]["refused"]["n"] == 3, "harmless tasks"
+
+
 def test_failures_are_counted_apart() -> None:
     generator = Gullible(fails=lambda prompt: "PRIORITY" in prompt.system)
     made = redirect(Answers(generator, tiny()), BagOfWords(2000), limit=3)
@@ -85,6 +95,7 @@ def test_it_is_written_and_shown(result: dict[str, Any], tmp_path: Path) -> None
     render(result, Console(file=raw, width=130))
     text = " ".join(raw.getvalue().split())
     assert all(variant.name in text for variant in VARIANTS)
+    assert "minus nothing, task by task" in text
     assert "71.2 % unsafe with nothing" in text
     assert "None of them was measured here" in text
 
