@@ -144,7 +144,7 @@ def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     specs = [spec for key in ("prompt_defenses", "answer_defenses") for spec in answers.get(key) or ()]
     specs += [answers["generation"]] if answers.get("generation") else []
     given = [" ".join([name, *(f"{key}={value}" for key, value in own.items())]) for name, own in specs]
-    how = "greedily" if answers.get("greedy") else "as its own settings have it choose"
+    how = "greedily" if answers.get("greedy") else "by its own settings"
     who = f"{run.get('generator')} answers, {how}, {answers.get('max_tokens')} tokens at most"
     said.append(("stage answer", who + (f"; {', '.join(given)} for every policy but none." if given else ".")))
     for attack, form in (run.get("forms") or {}).items():

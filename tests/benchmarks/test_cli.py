@@ -268,10 +268,7 @@ def test_a_run_with_a_generator_shows_both_stages(
     assert (code, err) == (0, "")
     assert "poison exposure" in out
     assert "end to end" in out
-    assert (
-        "gullible answers, as its own settings have it choose, 48 tokens at most; leak_guard for every policy but none."
-        in out
-    )
+    assert "gullible answers, by its own settings, 48 tokens at most; leak_guard for every policy but none." in out
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["generator"] == "gullible"
     assert "--generator local --answer-defenses leak_guard" in (tmp_path / "run" / "report.html").read_text()
