@@ -230,6 +230,39 @@ def redirect(
 
 
 @app.command()
+def attention(
+    generator: Annotated[str, typer.Option(help="local, a folder, a .gguf file or a hub id")],
+    dtype: Annotated[str | None, typer.Option(help=DTYPE)] = None,
+    data: Annotated[str, typer.Option(help="clean questions and their corpus")] = "bundled",
+    quantile: Annotated[float, typer.Option(help="share of clean prompts that is to pass")] = 0.95,
+    k: Annotated[int, typer.Option(min=2, max=50, help="documents served")] = 5,
+    limit: Annotated[int, typer.Option(min=1, help="at most this many questions, of the fit part")] = 40,
+    embeddings: Annotated[str | None, typer.Option(help="'local', a folder or a hub id; default: local")] = None,
+    seed: Annotated[int, typer.Option(help="of the split, and of the questions")] = 0,
+) -> None:
+    """Calibrate attention_filter's threshold for a model and a corpus."""
+    from benchmarks.answering import load
+    from benchmarks.attention import threshold
+    from benchmarks.data import load as load_data
+    from strategist.embeddings import load_embeddings
+
+    dataset = load_data(data)
+    with Progress(err) as progress:
+        found = threshold(
+            load(generator, dtype),
+            dataset,
+            load_embeddings(embeddings),
+            quantile=quantile,
+            k=k,
+            limit=limit,
+            seed=seed,
+            report=progress,
+        )
+    for sentence in found.told():
+        out.print(escape(sentence), highlight=False, soft_wrap=True)
+
+
+@app.command()
 def fit(
     data: Annotated[str, typer.Option(help="'bundled', or a folder in BEIR layout")] = "bundled",
     out_file: Annotated[Path, typer.Option("--out", help="models file")] = Path("models.json"),
