@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +14,20 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 
 from benchmarks.calibrate import calibrate, made_from
+from benchmarks.code_hash import code_hash
 from benchmarks.data import Dataset
 from benchmarks.fit import fit_command
 from benchmarks.oracle import NAME as ORACLE
 from benchmarks.oracle import OraclePolicy
-from sentinel.errors import DataError
+from sentinel.errors import ConfigurationError, DataError
 from sentinel.models import ThreatModels, shipped_models
 from strategist.calibration import MODELS, Calibration, Promise, models_of, shipped_calibration
+from strategist.embeddings import fingerprint
 from strategist.policies import POLICIES, Policy
 
 AUTO, SHIPPED = "auto", "shipped"
+KEPT = "calibrations"
+"""Folder, in that of caches, of what was made for a corpus."""
 CALIBRATION = "calibration.json"
 """File of the run folder; its models lie beside it."""
 MADE = "made for this run from attacks on this corpus and its own benign sessions"
@@ -53,7 +61,13 @@ def reads_calibration(policies: Iterable[str | Policy]) -> bool:
 
 
 def artefacts(
-    data: Dataset, model: Embeddings, seed: int, source: str, folder: Path, report: Report = lambda *_: None
+    data: Dataset,
+    model: Embeddings,
+    seed: int,
+    source: str,
+    folder: Path,
+    report: Report = lambda *_: None,
+    kept: Path | None = None,
 ) -> Artefacts:
     """Find or make what a run needs.
 
@@ -65,6 +79,7 @@ def artefacts(
             unless they are the shipped ones.
         folder: Where what was made is kept; an earlier making of the same run is taken up from there.
         report: Told of progress.
+        kept: A folder in which what was made by this very code of this very data serves other runs too; None for none.
 
     Raises:
         DataError: A file is no calibration.
@@ -78,14 +93,43 @@ def artefacts(
         return Artefacts.shipped("the shipped models and calibration, which were made from this very data")
     if (folder / CALIBRATION).is_file():  # written last
         return _read(folder / CALIBRATION, MADE)
+    shared = None if kept is None else kept / _key(data, model, seed)
+    if shared is not None and (found := _earlier(shared)) is not None:
+        _write(found, folder)
+        return found
     try:
         models = fit_command(data, model, seed, "fit", report)
         calibration = calibrate(data, model, models, seed, strict=False, report=report)
     except DataError as error:
         return Artefacts.shipped(f"the shipped models and calibration: none can be made of this corpus ({error})")
-    (folder / MODELS).write_text(models.dumps() + "\n", encoding="utf-8")
-    (folder / CALIBRATION).write_text(calibration.dumps() + "\n", encoding="utf-8")
-    return Artefacts(models, calibration, MADE)
+    made = Artefacts(models, calibration, MADE)
+    _write(made, folder)
+    if shared is not None:
+        with suppress(OSError):  # no more than a wait the next time
+            shared.mkdir(parents=True, exist_ok=True)
+            _write(made, shared)
+    return made
+
+
+def _key(data: Dataset, model: Embeddings, seed: int) -> str:
+    """What a calibration depends on, as the name of a folder."""
+    parts = [code_hash(), data.name, data.hash, fingerprint(model), seed]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _earlier(folder: Path) -> Artefacts | None:
+    """What an earlier run has left; None where it left nothing whole."""
+    try:
+        return _read(folder / CALIBRATION, MADE) if (folder / CALIBRATION).is_file() else None
+    except (DataError, ConfigurationError, OSError):
+        return None
+
+
+def _write(made: Artefacts, folder: Path) -> None:
+    for name, text in ((MODELS, made.models.dumps()), (CALIBRATION, made.calibration.dumps())):
+        part = folder / f".{name}.{os.getpid()}"
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(folder / name)
 
 
 def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

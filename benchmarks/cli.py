@@ -83,13 +83,15 @@ def run(
 ) -> None:
     """Run policies against benign traffic and attacks; the same command resumes an interrupted run."""
     from benchmarks import gates, runner
-    from benchmarks.artefacts import artefacts, reads_calibration
+    from benchmarks.artefacts import KEPT, artefacts, reads_calibration
     from benchmarks.report import write_report
     from benchmarks.run_plan import Options, plan
     from benchmarks.runfolder import NOTES, RunFolder
     from benchmarks.table import render
 
     conditions = [gates.parse(text) for text in fail_on or ()]
+    from sentinel._files import cache_folder
+
     asked = (data, policies, attacks, full, metrics, embeddings, generator, dtype, prompt_defenses, generation)
     options = Options(*asked, answer_defenses, max_tokens, controller, calibration, limit, k, seed)
     progress = Progress(err)
@@ -101,7 +103,8 @@ def run(
     try:
         with progress:
             if reads_calibration(settings.policies):
-                found = artefacts(planned.data, planned.model, seed, calibration, folder.path, progress)
+                kept = cache_folder() / KEPT
+                found = artefacts(planned.data, planned.model, seed, calibration, folder.path, progress, kept)
                 settings = replace(settings, artefacts=found)
             summary = runner.execute(planned.data, settings, planned.model, folder, progress)
     except KeyboardInterrupt:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from langchain_core.embeddings import Embeddings
@@ -16,6 +14,7 @@ from benchmarks.answering import AnswerOnlyPolicy, Answers
 from benchmarks.artefacts import Artefacts
 from benchmarks.asking import Job, run_sessions
 from benchmarks.attacks import ATTACKS, Family, Planted, Session, rng
+from benchmarks.code_hash import code_hash
 from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
 from benchmarks.oracle import NAME as ORACLE
@@ -111,7 +110,7 @@ def config(data: Dataset, settings: Settings, embeddings: str, generator: str, c
     return {
         "schema": 1,
         "version": __version__,
-        "code": _code_hash(),
+        "code": code_hash(),
         "data": {"name": data.name, "hash": data.hash},
         "policies": {
             name: policy.model_dump(mode="json", exclude={"calibration"})
@@ -127,17 +126,6 @@ def config(data: Dataset, settings: Settings, embeddings: str, generator: str, c
         "k": settings.k,
         "seed": settings.seed,
     }
-
-
-def _code_hash() -> str:
-    """First 16 hexadecimal digits of the SHA-256 over the four packages' sources and models."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for package in ("sentinel", "defenses", "strategist", "benchmarks"):
-        for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".json") and path.is_file():
-                digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def prepare(data: Dataset, settings: Settings) -> list[Job]:

@@ -208,6 +208,20 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
+@contextmanager
+def _no_bar_of_tensors() -> Iterator[None]:
+    """The bar that transformers draws over a GGUF file's tensors is none of those that `no_progress_bar` reaches."""
+    from transformers import modeling_gguf_pytorch_utils
+
+    module: Any = modeling_gguf_pytorch_utils
+    drawn = getattr(module, "tqdm", None)
+    module.tqdm = lambda tensors, *_, **__: tensors
+    try:
+        yield
+    finally:
+        module.tqdm = drawn
+
+
 def _convert(gguf: Path, target: Path) -> None:
     for needed in ("transformers", "gguf", "accelerate"):
         if importlib.util.find_spec(needed) is None:
@@ -217,7 +231,7 @@ def _convert(gguf: Path, target: Path) -> None:
 
     where = {"gguf_file": gguf.name, "local_files_only": True, "trust_remote_code": False}
     try:
-        with no_progress_bar():
+        with no_progress_bar(), _no_bar_of_tensors():
             tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **where)
             model: Any = AutoModelForCausalLM.from_pretrained(str(gguf.parent), dtype=torch.float32, **where)
             # The weights are plain floats now; what still calls them quantized would keep them from being saved.

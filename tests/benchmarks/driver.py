@@ -28,7 +28,7 @@ def main() -> None:
 
     asking.DefendedRetriever.invoke = slow
     runner.BATCH = 2
-    runner._code_hash = lambda: "fixed"
+    runner.code_hash = lambda: "fixed"
     statistics.RESAMPLES = 25
     embeddings.load_embeddings = lambda _: BagOfWords()
     cli.main()

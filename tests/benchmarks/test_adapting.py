@@ -31,7 +31,7 @@ SETTINGS = Settings(["rules"], [ATTACK])
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 25)
-    monkeypatch.setattr("benchmarks.runner._code_hash", lambda: "fixed")  # somebody may be editing the sources
+    monkeypatch.setattr("benchmarks.runner.code_hash", lambda: "fixed")  # somebody may be editing the sources
     monkeypatch.setattr("benchmarks.attacks._adaptive_search.ROUNDS", 1)
     monkeypatch.setattr(MbaClozeAdaptive, "sample", 6)
     monkeypatch.setattr(MbaClozeAdaptive, "dimensions", {**MbaClozeAdaptive.dimensions, "words": (110, 20)})

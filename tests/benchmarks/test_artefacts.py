@@ -30,6 +30,10 @@ OTHER = replace(shipped_models(), fitted_on="another corpus")
 MINE = shipped_calibration().model_copy(update={"models": OTHER.hash, "fitted_on": "mine"})
 
 
+class OtherWords(BagOfWords):
+    fingerprint = "other words"
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Dataset:
     return load(write(tmp_path / "data", files(24, 10, 3, 3), gold(10, 24)))
@@ -78,6 +82,39 @@ def test_made_once_and_taken_up_again(data: Dataset, tmp_path: Path, made: list[
     assert made == ["fit", "calibrate"]
     assert first == Artefacts(OTHER, MINE, MADE)
     assert (again.models.hash, again.calibration, again.note) == (OTHER.hash, MINE, MADE)
+
+
+def test_what_was_made_serves_other_runs_of_the_same(
+    data: Dataset, tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [tmp_path / str(number) for number in range(6)]
+    for run in runs:
+        run.mkdir()
+    kept = tmp_path / "cache" / "calibrations"
+    first = artefacts(data, BagOfWords(), 0, AUTO, runs[0], kept=kept)
+    other = artefacts(data, BagOfWords(), 0, AUTO, runs[1], kept=kept)
+    assert made == ["fit", "calibrate"]
+    assert (other.models.hash, other.calibration, other.note) == (OTHER.hash, MINE, MADE)
+    assert (runs[1] / CALIBRATION).read_text() == (runs[0] / CALIBRATION).read_text()
+    assert (runs[1] / MODELS).read_text() == (runs[0] / MODELS).read_text()
+    (file,) = kept.glob(f"*/{CALIBRATION}")
+    file.write_text("{")
+    assert artefacts(data, BagOfWords(), 0, AUTO, runs[2], kept=kept) == first, "what is broken is made anew"
+    assert len(made) == 4
+    # Another seed, other embeddings, other code.
+    artefacts(data, BagOfWords(), 1, AUTO, runs[3], kept=kept)
+    artefacts(data, OtherWords(), 0, AUTO, runs[4], kept=kept)
+    monkeypatch.setattr(module, "code_hash", lambda: "changed")
+    artefacts(data, BagOfWords(), 0, AUTO, runs[5], kept=kept)
+    assert len(made) == 10
+    assert not list(tmp_path.rglob(".*")), "nothing half written"
+
+
+def test_a_cache_that_cannot_be_written_stops_no_run(data: Dataset, tmp_path: Path, made: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    found = artefacts(data, BagOfWords(), 0, AUTO, tmp_path, kept=tmp_path / "file" / "calibrations")
+    assert found == Artefacts(OTHER, MINE, MADE)
+    assert (tmp_path / CALIBRATION).is_file()
 
 
 def test_a_corpus_that_none_can_be_made_of_falls_back_and_says_so(

@@ -41,7 +41,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, model: Ba
     monkeypatch.setenv("SENTINEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("benchmarks.statistics.RESAMPLES", 25)
-    monkeypatch.setattr("benchmarks.runner._code_hash", lambda: "fixed")
+    monkeypatch.setattr("benchmarks.runner.code_hash", lambda: "fixed")
     monkeypatch.setattr(cli, "out", cli.Console(width=200))
     monkeypatch.setattr(cli, "err", cli.Console(stderr=True))
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from defenses import _checkpoints as module
 from defenses._checkpoints import Source, model_folder
 from sentinel.errors import ConfigurationError
 
@@ -53,6 +54,15 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(ConfigurationError, match=r"model\.gguf"):
         model_folder(str(file))
     assert list((tmp_path / "cache" / "generators").iterdir()) == []
+
+
+def test_no_bar_is_drawn_over_tensors(capsys):
+    gguf = pytest.importorskip("transformers.modeling_gguf_pytorch_utils")
+    drawn = gguf.tqdm
+    with module._no_bar_of_tensors():
+        assert list(gguf.tqdm([1, 2], desc="Converting")) == [1, 2]
+    assert capsys.readouterr().err == ""
+    assert gguf.tqdm is drawn
 
 
 @pytest.mark.slow
