@@ -58,10 +58,11 @@ UNSEEN = """What these figures cannot say:
 """
 
 UNMEASURED = "needs a generator"
-TIMED_NOTE = f"""Every defense of the answer's half answered the same bundled questions as the plain chain, in turns,
-over {K} documents. *model calls* are the prompts that the generator was given for one answer, least and most; seconds
-are those of the answer's half (prompt, generation, checks), retrieval left out; */ plain* is all of its time to the
-plain chain's on the same questions. Answers differ in length, and a longer one takes longer.
+TIMED_NOTE = f"""By `sentinel-bench perf --generator`: every defense of the answer's half answered the same bundled
+questions as the plain chain, in turns, over {K} documents. *model calls* are the prompts that the generator was given
+for one answer, least and most; seconds are those of the answer's half (prompt, generation, checks), retrieval left
+out; */ plain* is all of its time to the plain chain's on the same questions. Answers differ in length, and a longer
+one takes longer.
 """
 
 
