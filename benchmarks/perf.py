@@ -288,9 +288,9 @@ def render(result: dict[str, Any], console: Console) -> None:
         table.add_row(f"  {name}", *figures)
     console.print(table)
     console.print(
-        "[dim]Milliseconds, query embedding included. added: median over queries of what the same\n"
-        "query took more than bare. sense: median of sensing alone, documents met before; cold:\n"
-        f"nothing remembered. {CLIENTS} users: requests per second.[/]"
+        "[dim]Milliseconds, query embedding included. added: median over queries of what\n"
+        "the same query took more than bare. sense: median of sensing alone, documents\n"
+        f"met before; cold: nothing remembered. {CLIENTS} users: requests per second.[/]"
     )
 
 

@@ -202,6 +202,6 @@ def render(result: dict[str, Any], console: Console) -> None:
     for reason in barred:
         console.print(Text(f"not timed: {reason}"), soft_wrap=True)
     console.print(
-        "[dim]Seconds of the answer's half: prompt, generation, checks; retrieval left out.\n"
-        "/ plain: all of a defense's time to that of the plain chain on the same questions.[/]"
+        "[dim]Seconds of the answer's half: prompt, generation, checks; no retrieval.\n"
+        "/ plain: all of a defense's time to the plain chain's on the same questions.[/]"
     )

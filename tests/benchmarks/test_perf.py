@@ -91,6 +91,7 @@ def test_every_subject_has_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.StringIO()
     render(result, Console(file=text, width=80))
     assert "…" not in text.getvalue()
+    assert "added: median over queries of what\nthe same query" in text.getvalue(), "nothing wraps by itself"
     for name in perf.SUBJECTS:
         assert len(re.findall(rf" {name} +\d+\.\d", text.getvalue())) == 4
 

@@ -80,6 +80,7 @@ def test_what_a_generator_cannot_serve_says_why() -> None:
     text = io.StringIO()
     render(result, Console(file=text, width=80))
     assert "not timed: sdag: " in text.getvalue()
+    assert "/ plain: all of a defense's time to the plain chain's on the same questions." in text.getvalue(), "one line"
 
 
 def test_what_was_kept_is_read_again_and_nothing_else(tmp_path: Path) -> None:
