@@ -54,6 +54,7 @@ def test_with_one_everything_that_changes_an_answer_does(data: str) -> None:
     assert made.config["generator"] == "gullible"
     assert made.config["answers"] == {
         "fingerprint": "gullible",
+        "greedy": False,
         "max_tokens": 9,
         "prompt_defenses": [["spotlight", {}]],
         "generation": None,
