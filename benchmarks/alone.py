@@ -6,7 +6,6 @@ serves users. So figures are paired, and a defense's milliseconds are its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import chain
 
@@ -18,6 +17,7 @@ from benchmarks.metrics import METRICS, Cell
 from benchmarks.readings import OVERFETCH as OVERFETCH
 from benchmarks.readings import Report, Traffic
 from benchmarks.samples import Sample
+from benchmarks.spec import spec
 from benchmarks.staged import Staged, stage
 from benchmarks.statistics import Estimate
 from defenses import DEFENSES, DefenseManifest, QueryDefense, Resources, SeededRandomSource, build
@@ -52,8 +52,7 @@ Figures = dict[Subject, dict[str, dict[str, Estimate]]]
 
 def planned(part: str) -> PlannedDefense:
     """One defense of a subject."""
-    name, *pairs = part.split()
-    return PlannedDefense(name, {key: json.loads(value) for key, _, value in (pair.partition("=") for pair in pairs)})
+    return PlannedDefense(*spec(part))
 
 
 def manifests(subject: Subject) -> list[DefenseManifest]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -14,6 +12,7 @@ from benchmarks.answer_scores import BLANK_TOKENS, AnswerScorer, asked_truths, l
 from benchmarks.answer_text import decided
 from benchmarks.attacks import Attack, Session
 from benchmarks.data import Dataset
+from benchmarks.spec import Spec, specs
 from benchmarks.turns import Turns
 from defenses import DEFENSES, AttentiveGenerator, GenerationDefense, Generator, build
 from sentinel.errors import ConfigurationError, unknown_name
@@ -26,9 +25,6 @@ from strategist.rag_prompt import RagTemplate
 NO_GENERATOR = "none"
 MAX_TOKENS = 48
 ANSWER_ONLY = "answer_only"
-# Between defenses and between parameters, not within a list in brackets.
-_COMMA, _SPACE = re.compile(r",(?![^\[]*\])"), re.compile(r"\s+(?![^\[]*\])")
-Spec = tuple[str, dict[str, Any]]
 Report = Callable[[str, int, int], None]
 
 
@@ -69,33 +65,22 @@ def chosen(text: str | None, stage: Stage) -> tuple[Spec, ...]:
     """The defenses of a stage that a comma-separated list names, each with its parameters behind it.
 
     Args:
-        text: As in `leak_guard quote_words=60, canary_check canaries=["K-7741"]`: values are JSON, or else text.
+        text: What `benchmarks.spec.specs` reads.
         stage: Where they belong.
 
     Raises:
         ConfigurationError: One is unknown or of another stage, stands there twice, or has no such parameter.
     """
     known = [name for name in DEFENSES.names() if DEFENSES.get(name).manifest.stage is stage]
-    specs: dict[str, dict[str, Any]] = {}
-    for part in filter(None, map(str.strip, _COMMA.split(text or ""))):
-        name, *pairs = _SPACE.split(part)
+    found: dict[str, dict[str, Any]] = {}
+    for name, parameters in specs(text or ""):
         if name not in known:
             raise unknown_name(f"{stage.value} defense", name, known)
-        if name in specs:
+        if name in found:
             raise ConfigurationError(f"{stage.value} defense {name!r} stands there twice")
-        for pair in pairs:
-            if "=" not in pair:
-                raise ConfigurationError(f"{stage.value} defense {part!r}: write parameters as {name} parameter=value")
-        specs[name] = {key: _value(value) for key, _, value in (pair.partition("=") for pair in pairs)}
-        build(name, specs[name])
-    return tuple(specs.items())
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        build(name, parameters)
+        found[name] = parameters
+    return tuple(found.items())
 
 
 @dataclass(frozen=True)

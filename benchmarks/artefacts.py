@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from benchmarks.data import Dataset
 from benchmarks.fit import fit_command
 from benchmarks.oracle import NAME as ORACLE
 from benchmarks.oracle import OraclePolicy
+from benchmarks.runfolder import write_whole
 from sentinel.errors import ConfigurationError, DataError
 from sentinel.models import ThreatModels, shipped_models
 from strategist.calibration import MODELS, Calibration, Promise, models_of, shipped_calibration
@@ -126,10 +126,8 @@ def _earlier(folder: Path) -> Artefacts | None:
 
 
 def _write(made: Artefacts, folder: Path) -> None:
-    for name, text in ((MODELS, made.models.dumps()), (CALIBRATION, made.calibration.dumps())):
-        part = folder / f".{name}.{os.getpid()}"
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(folder / name)
+    write_whole(folder / MODELS, made.models.dumps() + "\n")
+    write_whole(folder / CALIBRATION, made.calibration.dumps() + "\n")
 
 
 def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

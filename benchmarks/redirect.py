@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.answer_table import COLUMNS
-from benchmarks.answering import AnswerOnlyPolicy, Answers, Report, Spec
+from benchmarks.answering import AnswerOnlyPolicy, Answers, Report
 from benchmarks.asking import Job, run_sessions
 from benchmarks.attacks import Family
 from benchmarks.attacks.isc import Isc
 from benchmarks.metrics import METRICS, Cell
 from benchmarks.metrics._paired import rate_difference
 from benchmarks.samples import Sample
+from benchmarks.spec import Spec
 from benchmarks.world import KnownEmbeddings, build_world
 from strategist.embeddings import fingerprint
 

@@ -106,7 +106,12 @@ def read_summary(path: Path) -> dict[str, Any]:
     return summary
 
 
-def _write(path: Path, content: object) -> None:
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, whoever else writes it."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def _write(path: Path, content: object) -> None:
+    write_whole(path, json.dumps(content, indent=2) + "\n")
