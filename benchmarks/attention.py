@@ -60,7 +60,6 @@ def threshold(
     quantile: float = 0.95,
     k: int = 5,
     limit: int = 40,
-    alpha: int | None = None,
     seed: int = 0,
     report: Report = lambda *_: None,
 ) -> Threshold:
@@ -73,7 +72,6 @@ def threshold(
         quantile: The share of clean prompts that is to pass.
         k: Documents served.
         limit: At most this many questions.
-        alpha: The filter's.
         seed: Of the split, and of the questions.
         report: Told of progress.
 
@@ -102,7 +100,7 @@ def threshold(
     ]
     report("attention", 0, len(prompts))
     try:
-        found = calibrated_threshold(generator, prompts, quantile, alpha=alpha)
+        found = calibrated_threshold(generator, prompts, quantile)
     except DataError as error:
         raise DataError(f"{data.name}: {error}") from None
     report("attention", len(prompts), len(prompts))
