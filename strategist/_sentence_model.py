@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._files import no_progress_bar, one_line, sha256_of_file
 from sentinel.errors import ConfigurationError
+from strategist.workers import WorkerPool
+
+T = TypeVar("T")
 
 # On a CPU small batches of texts of similar length win: nothing is padded, and the activations stay in its cache.
 _TOKENS_PER_BATCH = {"cpu": 2_048}
@@ -25,27 +29,29 @@ class LoadedModel:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._turn = threading.Lock()
-        self._next = threading.Lock()
+        # One thread for all callers. The Rust tokenizers fail ("Already borrowed") under concurrent calls anyway, and
+        # OpenMP keeps helpers for every thread that ever calculated: as soon as these are more than processors, it puts
+        # them to sleep between any two operations, and a question on two cores takes twice as long.
+        self._thread = WorkerPool(size=1)
         # `get_sentence_embedding_dimension` until sentence-transformers 5, both names after it.
         ask = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension
         self.dimension = int(ask())
         device = str(getattr(model, "device", "cpu")).partition(":")[0]
         self._tokens_per_batch = _TOKENS_PER_BATCH.get(device, _TOKENS_PER_BATCH_ACCELERATOR)
 
-    @contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        """Hold the model; a thread that asks again queues behind the one that waits.
+    def _in_turn(self, call: Callable[[], T]) -> T:
+        """Have something calculated; a thread that asks again queues behind those that wait."""
+        given: Future[T] = Future()
 
-        One lock is needed because the Rust tokenizers fail ("Already borrowed") under concurrent calls; the
-        second one keeps a bulk job from taking the first back before a waiting query gets it.
-        """
-        with self._next:
-            self._turn.acquire()
-        try:
-            yield
-        finally:
-            self._turn.release()
+        def job() -> bool:
+            try:
+                given.set_result(call())
+            except BaseException as error:
+                given.set_exception(error)
+            return True
+
+        self._thread.submit(job)
+        return given.result()
 
     def encode(self, texts: list[str], prompt_name: str) -> NDArray[np.float32]:
         """Embed texts.
@@ -61,15 +67,16 @@ class LoadedModel:
         prompts = getattr(self._model, "prompts", None) or {}
         options = {"prompt_name": prompt_name} if prompts.get(prompt_name) else {}
         for rows in self._batches(texts):
-            with self._in_turn():
-                # `encode` runs in inference mode and in the model's own float32.
-                out[rows] = self._model.encode(
-                    [texts[row] for row in rows],
-                    batch_size=len(rows),
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                    **options,
-                )
+            # `encode` runs in inference mode and in the model's own float32.
+            batch = partial(
+                self._model.encode,
+                [texts[row] for row in rows],
+                batch_size=len(rows),
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                **options,
+            )
+            out[rows] = self._in_turn(batch)
         return out
 
     def _batches(self, texts: list[str]) -> Iterator[list[int]]:
@@ -93,9 +100,8 @@ class LoadedModel:
         # Only Hugging Face tokenizers are called so; the characters of other models' texts are close enough.
         if tokenizer is None or not hasattr(tokenizer, "all_special_ids"):
             return [1 + len(text) // 4 for text in texts]
-        with self._in_turn():
-            ids = tokenizer(texts, truncation=True, max_length=self._model.max_seq_length)["input_ids"]
-        return [len(one) for one in ids]
+        tokens = partial(tokenizer, texts, truncation=True, max_length=self._model.max_seq_length)
+        return [len(one) for one in self._in_turn(tokens)["input_ids"]]
 
 
 _loaded: dict[tuple[Path, str | None], LoadedModel] = {}

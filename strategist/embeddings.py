@@ -151,8 +151,8 @@ def load_embeddings(spec: str | os.PathLike[str] | Embeddings | None = None) -> 
 class SentenceTransformerEmbeddings(Embeddings):
     """A sentence-transformers model from disk: float32, unit vectors, loaded once per process and folder.
 
-    Threads may share it. Batches of all threads take turns, so that a query waits for one batch of a running
-    ingestion and not for the whole of it.
+    Threads may share it: one thread of its own calculates for all of them, batch by batch in the order of asking, so
+    that a query waits for one batch of a running ingestion and not for the whole of it.
 
     Args:
         source: "local", a folder, or a hub id; see `load_embeddings`.
