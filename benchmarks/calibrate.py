@@ -72,23 +72,28 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
         for run, other in ((2.5, 6.0), (1.2, 6.0), (1.2, 4.0))
     ),
     ("echo_filter", {}),
+    ("cluster_filter", {"suspicion": 0.02}),
     ("cluster_filter", {}),
-    *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0, 6.0)),
+    *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0)),
+    *(("gibberish_filter", {"known": 8.0, "suspected": run}) for run in (6.0, 4.0)),
     ("instruction_filter", {}),
     ("jamming_filter", {}),
     *(("suspicion_filter", {"threshold": threshold}) for threshold in (SUREST, 0.5, 0.25, 0.1, 0.04, 0.015)),
 )
-"""What may be chosen, by defense from the mildest strength to the strongest."""
+"""What may be chosen, by defense from the mildest strength to the strongest.
+
+A run of a few odd words stands in many a good passage, and three passages agree on many a subject. What is dropped for
+it alone costs the victims of other attacks their good passages; what the models suspect besides, above the usual share
+of threats, is hardly ever good."""
 PORTABLE = tuple(
     (name, parameters)
     for name, parameters in CANDIDATES
     if (name not in FITTED or parameters == {"threshold": SUREST})
-    and (name, parameters) != ("gibberish_filter", {"known": 6.0})
+    and not {"suspected", "suspicion"} & parameters.keys()
     and not (name == "hide_probed" and parameters["apart"] == 2)
 )
-"""What does on other text about what it does here: of what reads models fitted here only what is surest, not what
-calls text gibberish that merely lacks this corpus's words, nor what calls a long question a copy for some words that it
-shares in order."""
+"""What does on other text about what it does here: of what reads models fitted here only what is surest, and not what
+calls a long question a copy for some words that it shares in order."""
 
 ELSEWHERE = 0.05
 """By how much more a defense that judges texts is taken to cost where nobody measured it. Here perhaps no user's

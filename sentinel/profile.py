@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,11 @@ class RiskProfile:
     def peak(self, signal: str) -> float:
         """Largest value of a signal over the request; NaN if it is missing, so that no comparison holds."""
         return peak(self.signals.get(signal))
+
+    def suspicion_of(self, position: int, threats: Iterable[Threat]) -> float:
+        """The highest suspicion of one candidate over some threats, in [0, 1]; NaN where nobody evaluated it."""
+        found = [s[position] for t in threats if (s := self.suspicion.get(t)) is not None and position < len(s)]
+        return max((float(value) for value in found if value == value), default=math.nan)
 
     def record(self) -> dict[str, Any]:
         """The profile as plain JSON values (no user text), for decision records."""

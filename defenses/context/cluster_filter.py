@@ -79,7 +79,8 @@ class ClusterFilter(SelectionDefense):
     threshold, which takes the good passage along. Copies of one text, word for word, are no evidence of an attack
     (the same page crawled twice) and count once.
 
-    Three honest passages that say nearly the same are dropped as well, and two planted ones pass.
+    Three honest passages that say nearly the same are dropped as well, and two planted ones pass. With `suspicion`
+    those of a group stay that nothing else speaks against: what the Sentinel suspects less than that.
     """
 
     manifest = DefenseManifest(
@@ -94,6 +95,7 @@ class ClusterFilter(SelectionDefense):
 
     threshold: float = Field(0.78, gt=0.0, le=1.0, description="least cosine between the closest three of a group")
     margin: float = Field(0.12, ge=0.0, le=1.0, description="how much looser the others of a group may be")
+    suspicion: float = Field(0.0, ge=0.0, le=1.0, description="suspicion of poisoning below which a member stays")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop the members of every group; keep all where vectors are missing."""
@@ -108,5 +110,8 @@ class ClusterFilter(SelectionDefense):
         dropped: dict[int, str] = {}
         for group in agreeing_groups(cosines, self.threshold, self.margin):
             for i in (i for row in group for i in same[row]):
-                dropped[evidence.candidates[i].position] = f"one of {len(group)} that agree closely"
+                position = evidence.candidates[i].position
+                # What nobody evaluated is not clean.
+                if not profile.suspicion_of(position, self.manifest.threats) < self.suspicion:
+                    dropped[position] = f"one of {len(group)} that agree closely"
         return Selection.without(evidence, dropped)

@@ -60,7 +60,9 @@ class GibberishFilter(SelectionDefense):
     (2406.05870), DGEA's suffix. No language model: such tokens are chosen for their gradients, and hardly ever are
     they "of", "the" or a comma. Records in telegram style look like that too. Where the corpus was scanned, its own
     frequent words and pairs of words tell the two apart (`TextStatistics.salad`): only what is noise by both counts
-    goes, and shorter runs of that suffice (`known` in place of `run`).
+    goes, and shorter runs of that suffice (`known` in place of `run`). Runs that are shorter still stand in many a good
+    text, in names and in phonetic signs, but hardly ever in one that looks planted by everything else that is measured
+    of it: with `suspected`, they do for what the Sentinel suspects at least at `suspicion`.
 
     Fluent optimised text (AdvDecoding) passes, as it does every perplexity filter; so does an attacker who pays for
     function words in between.
@@ -77,6 +79,10 @@ class GibberishFilter(SelectionDefense):
 
     run: float = Field(15.0, ge=3.0, le=1000.0, description="weight of a run of noise from which a passage is dropped")
     known: float = Field(10.0, ge=3.0, le=1000.0, description="likewise, where the corpus's words confirm it")
+    suspected: float | None = Field(
+        None, ge=3.0, le=1000.0, description="likewise, where besides the passage is suspected; none: as `known`"
+    )
+    suspicion: float = Field(0.01, ge=0.0, le=1.0, description="from which suspicion on `suspected` holds")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop what holds noise; a text that the corpus cannot judge is judged without it."""
@@ -84,13 +90,20 @@ class GibberishFilter(SelectionDefense):
         dropped: dict[int, str] = {}
         for candidate in evidence.candidates:
             noise, least = longest_noise(candidate.text), self.run
+            known = self._known(candidate.position, profile)
             # A run by the corpus alone would not do either, so that the cheap count spares most passages the other.
             if (
                 statistics is not None
-                and noise >= self.known
+                and noise >= known
                 and not math.isnan(confirmed := statistics.salad(candidate.text))
             ):
-                noise, least = min(noise, confirmed), self.known
+                noise, least = min(noise, confirmed), known
             if noise >= least:
                 dropped[candidate.position] = f"a run of {noise:.0f} words without a sentence"
         return Selection.without(evidence, dropped)
+
+    def _known(self, position: int, profile: RiskProfile) -> float:
+        """The run that will do where the corpus confirms it; what nobody evaluated is judged without suspicion."""
+        if self.suspected is None or not profile.suspicion_of(position, self.manifest.threats) >= self.suspicion:
+            return self.known
+        return min(self.known, self.suspected)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from defenses import Resources
 from defenses.context.cluster_filter import MOST, ClusterFilter, agreeing_groups
-from sentinel import RiskProfile
+from sentinel import RiskProfile, Threat
 from tests.builders import candidates, evidence, near, seeded_vector
 
 
@@ -50,6 +50,15 @@ def test_what_is_about_the_same_but_looser_stays():
     assert keep("abcd", 0, 2, 4, 36, margin=0.18) == ()
     assert keep("abcd", 0, 2, 4, 28) == ()  # mean 0.897
     # One threshold for all would have taken it: cos 32 deg to the nearest = 0.848.
+
+
+def test_with_a_suspicion_members_stay_that_nothing_else_speaks_against():
+    found = evidence(found=candidates("abcd", vectors=angles(0, 5, 10, 90)))
+    seen = RiskProfile(suspicion={Threat.POISONING: np.array([0.5, 0.001, np.nan, 0.9])})
+    assert ClusterFilter().select(found, seen, Resources()).keep == (3,)
+    # The third was not evaluated, which is not clean; the fourth is in no group.
+    assert ClusterFilter(suspicion=0.02).select(found, seen, Resources()).keep == (1, 3)
+    assert ClusterFilter(suspicion=0.02).select(found, RiskProfile(), Resources()).keep == (3,)
 
 
 def test_groups_golden():

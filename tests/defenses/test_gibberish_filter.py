@@ -1,15 +1,17 @@
 """Drop long runs of words that hang together by nothing."""
 
+import math
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from defenses import Resources
 from defenses.context.gibberish_filter import GibberishFilter, longest_noise
-from sentinel import RiskProfile
+from sentinel import RiskProfile, Threat
 from tests.builders import evidence
 from tests.sentinel.scanned import profile, prose
 
@@ -67,6 +69,36 @@ TELEGRAM = (
 def with_corpus(text):
     found = replace(evidence(found=[text]), corpus=replace(profile(), text=profile().text.with_texts([TELEGRAM] * 3)))
     return GibberishFilter().select(found, RiskProfile(), Resources())
+
+
+def suspected(found, *suspicion, **parameters):
+    found = replace(evidence(found=found), corpus=profile())
+    seen = RiskProfile(suspicion={Threat.POISONING: np.array(suspicion)} if suspicion else {})
+    return GibberishFilter(known=10.0, **parameters).select(found, seen, Resources())
+
+
+def test_a_shorter_run_does_where_the_passage_is_suspected():
+    short = f"{' '.join(NOISE.split()[:6])} {prose(3)}"
+    long = f"{' '.join(NOISE.split()[:12])} {prose(3)}"
+    texts = [short, short, long, prose(4)]
+    assert suspected(texts, 0.5, 0.5, 0.5, 0.5).keep == (0, 1, 3)  # not unless asked for
+    asked = suspected(texts, 0.5, 0.005, 0.0, 0.9, suspected=5.0)
+    assert asked.keep == (1, 3)
+    assert asked.dropped[0] == "a run of 6 words without a sentence"
+    assert suspected(texts, 0.5, 0.005, 0.0, 0.9, suspected=5.0, suspicion=0.001).keep == (3,)
+
+
+@pytest.mark.parametrize("suspicion", [(), (math.nan, math.nan)])
+def test_what_nobody_evaluated_is_judged_without_suspicion(suspicion):
+    short, long = (f"{' '.join(NOISE.split()[:n])} {prose(3)}" for n in (6, 12))
+    assert suspected([short, long], *suspicion, suspected=5.0).keep == (0,)
+
+
+@given(st.floats(0.0, 1.0), st.floats(3.0, 20.0))
+def test_to_ask_for_less_of_the_suspected_never_keeps_more(suspicion, run):
+    texts = [f"{' '.join(NOISE.split()[:n])} {prose(3)}" for n in (4, 6, 9, 12)]
+    plain, more = suspected(texts, *[suspicion] * 4), suspected(texts, *[suspicion] * 4, suspected=run)
+    assert set(more.keep) <= set(plain.keep)
 
 
 def test_the_corpus_tells_records_from_noise():

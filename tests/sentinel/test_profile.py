@@ -47,3 +47,13 @@ def test_the_empty_profile_says_nothing():
         "reasons": [],
         "failed": {},
     }
+
+
+def test_the_suspicion_of_a_candidate_is_the_highest_that_anybody_evaluated():
+    seen = {Threat.POISONING: np.array([0.2, np.nan, 0.1]), Threat.JAMMING: np.array([0.4, 0.3])}
+    profile = RiskProfile(suspicion=seen)
+    both = (Threat.POISONING, Threat.JAMMING)
+    assert [profile.suspicion_of(i, both) for i in range(3)] == [0.4, 0.3, 0.1]
+    assert profile.suspicion_of(0, [Threat.POISONING]) == 0.2
+    for position, threats in ((1, [Threat.POISONING]), (3, both), (0, [Threat.INJECTION]), (0, [])):
+        assert math.isnan(profile.suspicion_of(position, threats))
