@@ -117,7 +117,7 @@ def headline(name: str, points: Sequence[charts.Point]) -> str:
 
 
 def _points(found: Cells, policies: Sequence[str], attacks: Sequence[str]) -> list[charts.Point]:
-    """Policies with both figures: families weigh alike, however many attacks each has."""
+    """Policies with both figures."""
     points: list[charts.Point] = []
     for policy in policies:
         benign = found.get((policy, "benign"))
@@ -140,20 +140,19 @@ def _points(found: Cells, policies: Sequence[str], attacks: Sequence[str]) -> li
 
 
 def _mean_success(found: Cells, policy: str, attacks: Sequence[str], key: str) -> float | None:
-    """Mean over families of the mean over attacks; None where one of the attacks cannot be said.
+    """Mean over attacks, as the terminal says it; None where one of them cannot be said.
 
     Of interval ends the mean is taken likewise. That interval is too wide rather than too narrow: attacks on one
     corpus are not independent, and the ends need not be reached together.
     """
-    means: list[float] = []
-    for family in (Family.MEMBERSHIP, Family.POISONING):
-        cells = [found.get((policy, attack)) for attack in attacks if family_of(attack) is family]
-        got = [None if cell is None or cell[key] is None else success({**cell, "value": cell[key]}) for cell in cells]
-        if None in got:
+    got: list[float] = []
+    for attack in attacks:
+        cell = found.get((policy, attack))
+        value = None if cell is None or cell[key] is None else success({**cell, "value": cell[key]})
+        if value is None:
             return None
-        if got:
-            means.append(sum(value for value in got if value is not None) / len(got))
-    return sum(means) / len(means) if means else None
+        got.append(value)
+    return sum(got) / len(got) if got else None
 
 
 def _figure(found: Cells, policies: Sequence[str], policy: str, attack: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks import _charts as charts
+from benchmarks.frontier import standings
 from benchmarks.report import command, headline, html, write_report
 from sentinel.errors import DataError
 
@@ -202,12 +203,19 @@ def test_the_headline() -> None:
     assert headline("x", points[:1]).startswith("No defense can be placed")
 
 
-def test_success_is_averaged_within_families_first() -> None:
-    # none: membership (0.9 - 0.5) * 2 = 0.8, poisoning 1.0; rules: 0.0666 and 0.
+def test_success_is_the_mean_over_attacks_that_the_terminal_prints() -> None:
+    # none: mba (0.9 - 0.5) * 2 = 0.8, poisonedrag 1.0; always_on: 0.94, 0.7; rules: 0.0666, 0.
     text = html(made_summary())
     assert "none: benign recall kept 1.00, mean attack success 0.90, on the frontier." in text
     assert "rules: benign recall kept 0.98, mean attack success 0.03, on the frontier." in text
     assert "always_on: benign recall kept 0.49, mean attack success 0.82. " in text
+    # A second attack of one family counts as much as the only one of the other: (0.8 + 0.8 + 1) / 3.
+    summary = made_summary()
+    summary["cells"] += [{**cell, "attack": "s2mia"} for cell in summary["cells"] if cell["attack"] == "mba"]
+    text = html(summary)
+    assert "none: benign recall kept 1.00, mean attack success 0.87, on the frontier." in text
+    for row in standings(summary):
+        assert f"{row.policy}: benign recall kept {row.recall:.2f}, mean attack success {row.success:.2f}" in text
 
 
 def test_the_frontier() -> None:
