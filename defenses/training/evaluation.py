@@ -95,7 +95,7 @@ def evaluate(
     tokenizer: PreTrainedTokenizerBase,
     dataset: Dataset,
     *,
-    reference: PreTrainedModel | None = None,
+    reference: PreTrainedModel | Tensor | None = None,
     max_length: int | None = None,
     batch_size: int = 8,
     beta: float = 0.1,
@@ -107,7 +107,8 @@ def evaluate(
         model: Under test.
         tokenizer: Its tokenizer.
         dataset: Preferences (`chosen`, `rejected`) or examples (`prompt`, `completion`).
-        reference: What the implicit reward beta (log p - log p_ref) is counted from; None to prefer by p alone.
+        reference: What the implicit reward beta (log p - log p_ref) is counted from, or its `preference_margins` on
+            this data, where many models are held against one; None to prefer by p alone.
         max_length: See `tokenise`.
         batch_size: Responses in a forward pass.
         beta: Of the reward and of the loss.
@@ -119,7 +120,8 @@ def evaluate(
 
     Raises:
         DataError: See `tokenise`.
-        ConfigurationError: `rho` without preferences and a reference, or the tokenizers differ.
+        ConfigurationError: `rho` without preferences and a reference, the tokenizers differ, or the margins are of
+            other data.
     """
     paired = "rejected" in dataset.column_names
     if rho is not None and not (paired and reference is not None):
@@ -131,15 +133,54 @@ def evaluate(
         return found
     other = tokenise(dataset, "rejected", tokenizer, max_length)
     margin = chosen.log_probabilities - response_log_probabilities(model, other, batch_size).log_probabilities
-    if reference is not None:
-        if reference.config.vocab_size != model.config.vocab_size:
-            raise ConfigurationError("the reference has another vocabulary than the model")
-        margin = beta * (margin - margins(reference, real, other, batch_size))
+    base = None if reference is None else _base(reference, model, real, other, batch_size)
+    if base is not None:
+        margin = beta * (margin - base)
     found["accuracy"] = float(((margin > 0).float() + 0.5 * (margin == 0).float()).mean())
     found["margin"] = float(margin.mean())
-    if rho is not None and reference is not None:
-        found["sharpness"] = sharpness(model, reference, real, other, beta=beta, rho=rho, batch_size=batch_size)
+    if rho is not None and base is not None:
+        found["sharpness"] = sharpness(model, base, real, other, beta=beta, rho=rho, batch_size=batch_size)
     return found
+
+
+def _base(
+    reference: PreTrainedModel | Tensor,
+    model: PreTrainedModel,
+    chosen: Sequence[Pair],
+    rejected: Sequence[Pair],
+    batch_size: int,
+) -> Tensor:
+    if isinstance(reference, Tensor):
+        if reference.shape != (len(chosen),):
+            raise ConfigurationError(f"{tuple(reference.shape)} margins of a reference for {len(chosen)} preferences")
+        return reference.to(model.device)
+    if reference.config.vocab_size != model.config.vocab_size:
+        raise ConfigurationError("the reference has another vocabulary than the model")
+    return margins(reference, chosen, rejected, batch_size)
+
+
+def preference_margins(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: Dataset,
+    *,
+    max_length: int | None = None,
+    batch_size: int = 8,
+) -> Tensor:
+    """By how much each chosen response is likelier than the rejected one, in nats, shape (n,).
+
+    Args:
+        model: A causal language model.
+        tokenizer: Its tokenizer.
+        dataset: Preferences; n rows.
+        max_length: See `tokenise`.
+        batch_size: Responses in a forward pass.
+
+    Raises:
+        DataError: See `tokenise`.
+    """
+    chosen, rejected = (tokenise(dataset, side, tokenizer, max_length) for side in ("chosen", "rejected"))
+    return margins(model, chosen, rejected, batch_size)
 
 
 def margins(
@@ -152,7 +193,7 @@ def margins(
 
 def sharpness(
     model: PreTrainedModel,
-    reference: PreTrainedModel,
+    base: Tensor,
     chosen: Sequence[Pair],
     rejected: Sequence[Pair],
     *,
@@ -166,7 +207,7 @@ def sharpness(
 
     Args:
         model: theta; its weights are put back to the bit.
-        reference: The reference of the loss.
+        base: The `margins` of the loss's reference on these pairs, shape (n,).
         chosen: n pairs.
         rejected: n pairs with the same prompts.
         beta: Of the loss.
@@ -175,7 +216,7 @@ def sharpness(
     """
     learned = [parameter.requires_grad for parameter in model.parameters()]
     model.requires_grad_(True)
-    base = margins(reference, chosen, rejected, batch_size).detach()
+    base = base.detach()
     whole = Everything(model)
 
     def loss(first: int, gradient: bool) -> Any:

@@ -7,7 +7,14 @@ import pytest
 import torch
 from datasets import Dataset
 
-from defenses.training.evaluation import evaluate, response_log_probabilities, sharpness, tokenise
+from defenses.training.evaluation import (
+    evaluate,
+    margins,
+    preference_margins,
+    response_log_probabilities,
+    sharpness,
+    tokenise,
+)
 from sentinel.errors import ConfigurationError, DataError
 from tests.defenses.tiny_trainer import (
     distance,
@@ -45,6 +52,17 @@ def test_preferences_are_measured():
     assert against["margin"] == pytest.approx(float(rewards.mean()), rel=1e-3)
 
 
+def test_a_reference_may_be_given_by_its_margins():
+    model, reference, data = language_model(1), language_model(2), preferences()
+    base = preference_margins(reference, tokenizer(), data, batch_size=3)
+    chosen, rejected = log_probabilities(reference, data)
+    assert torch.allclose(base, chosen - rejected, atol=1e-4)
+    expected = evaluate(model, tokenizer(), data, reference=reference, rho=0.1)
+    assert evaluate(model, tokenizer(), data, reference=base, rho=0.1) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ConfigurationError, match=r"\(7,\) margins of a reference for 8 preferences"):
+        evaluate(model, tokenizer(), data, reference=base[:7])
+
+
 def test_a_model_is_as_good_as_a_coin_against_itself():
     found = evaluate(language_model(), tokenizer(), preferences(), reference=language_model())
     assert (found["accuracy"], found["margin"]) == (0.5, 0.0)
@@ -63,7 +81,8 @@ def test_sharpness_is_the_rise_of_the_loss_uphill(batch_size):
     model.model.embed_tokens.weight.requires_grad_(False)
     before = weights(model)
     sides = [tokenise(data, side, tokenizer(), None) for side in ("chosen", "rejected")]
-    found = sharpness(model, reference, *sides, beta=0.1, rho=0.2, batch_size=batch_size)
+    base = margins(reference, *sides, batch_size)
+    found = sharpness(model, base, *sides, beta=0.1, rho=0.2, batch_size=batch_size)
     assert distance(weights(model), before) == 0.0
     assert not model.model.embed_tokens.weight.requires_grad
     moved = copy.deepcopy(model).requires_grad_(True)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from torch import Tensor
 
-from defenses.training.evaluation import evaluate
+from defenses.training.evaluation import evaluate, preference_margins
 from defenses.training.evidence.models import Start, adapter, finished, plain, silent, start, undecided
 from defenses.training.evidence.scorer import soft_labels
 from defenses.training.evidence.settings import Settings
@@ -53,12 +54,14 @@ def measure(settings: Settings, table: Path, say: Say) -> str:
     found: dict[tuple[str, float], list[dict[str, float]]] = {}
     for seed in range(settings.seeds):
         begin = cache(lambda seed=seed: start(settings, seed, undecided(settings, seed)))
+        # The same for every method and rate.
+        base = cache(lambda seed=seed, begin=begin: _base(settings, seed, begin()))
         for rate in settings.rates:
             labelled = cache(lambda seed=seed, rate=rate, begin=begin: _labelled(settings, seed, rate, begin()))
             for method in settings.methods:
                 result = journal.once(
                     settings.of_run(method=method, rate=rate, seed=seed),
-                    lambda: _run(settings, method, seed, begin(), labelled()),  # noqa: B023
+                    lambda: _run(settings, method, seed, begin(), labelled(), base()),  # noqa: B023
                 )
                 say(
                     f"{method}  {rate:.0%} flipped  seed {seed}: accuracy {result['accuracy']:.3f}, "
@@ -75,11 +78,18 @@ def _labelled(settings: Settings, seed: int, rate: float, begin: Start) -> Datas
     return noisy.add_column(SOFT, soft_labels(*begin, noisy))
 
 
-def _run(settings: Settings, method: str, seed: int, begin: Start, data: Dataset) -> dict[str, float]:
+def _held_out(settings: Settings, seed: int) -> Dataset:
+    return preferences(examples(settings.held_out, seed, held_out=True))
+
+
+def _base(settings: Settings, seed: int, begin: Start) -> Tensor:
+    return preference_margins(*begin, _held_out(settings, seed), batch_size=settings.batch_size)
+
+
+def _run(settings: Settings, method: str, seed: int, begin: Start, data: Dataset, base: Tensor) -> dict[str, float]:
     model, tokenizer = begin
     chosen = PERTURBED.get(method)
     radius: dict[str, Any] = {"rho": 0.0} if chosen is None else {"rho": settings.rho, "interval": settings.interval}
-    held_out = preferences(examples(settings.held_out, seed, held_out=True))
     with tempfile.TemporaryDirectory() as folder:
         args = ShaPOConfig(
             folder, beta=settings.preference_beta, percentage=settings.percentage, **radius,
@@ -92,8 +102,8 @@ def _run(settings: Settings, method: str, seed: int, begin: Start, data: Dataset
         trainer.train()
         trained = finished(trainer.model, folder)
         result = evaluate(
-            trained, tokenizer, held_out, reference=model, beta=settings.preference_beta, rho=settings.rho,
-            batch_size=settings.batch_size,
+            trained, tokenizer, _held_out(settings, seed), reference=base, beta=settings.preference_beta,
+            rho=settings.rho, batch_size=settings.batch_size,
         )  # fmt: skip
     flipped = data["flipped"]
     agrees = [(p > 0.5) != was for p, was in zip(data[SOFT], flipped, strict=True)]
