@@ -135,6 +135,9 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     Up to the last `TAIL` of the traffic, -log10 of the share that shows as much or more; beyond, the tail falls
     exponentially. A small sample that happens to end early promises nothing: its mean excess counts at an upper
     confidence limit (the exponential's, from chi-squared), or as the deviation of all values where that is less.
+    Where nearly all values are the same, as with wordings that hardly any text has, what exceeds them is as rare as it
+    is, however little it exceeds them by: the share that does counts at its upper confidence limit (Poisson's, Garwood
+    1936) from the least value on that was seen beyond.
 
     Args:
         values: Finite values, shape (n,).
@@ -152,16 +155,28 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     beyond = values > points[top]
     mean = float(weights @ values)
     spread = float(np.sqrt(weights @ (values - mean) ** 2))
+    share, least = float(weights[beyond].sum()), UNSEEN_SPREAD
     if beyond.any():
-        share = float(weights[beyond].sum())
         excess = float(weights[beyond] @ (values[beyond] - points[top])) / share
         spread = min(max(spread, excess), excess * _upper(max(1.0, share * size)))
+        least = float(values[beyond].min() - points[top])
     if spread < 1e-9:
         spread = UNSEEN_SPREAD
-    end = points[top] + spread * np.log(10.0) * max(CAP - decades[top], 1e-3)
     kept = np.unique(np.linspace(0, top, min(POINTS, top + 1)).round().astype(int))
-    heights = np.maximum(np.append(decades[kept], CAP) - knee, 0.0)
-    return Curve(np.append(points[kept], end), np.maximum.accumulate(heights), kind)
+    at, heights = points[kept], decades[kept]
+    rare = min(-float(np.log10(_most(share * size) / size)), CAP)
+    if rare > heights[-1] + 0.1:
+        at, heights = np.append(at, points[top] + least), np.append(heights, rare)
+    end = at[-1] + spread * np.log(10.0) * max(CAP - heights[-1], 1e-3)
+    heights = np.maximum(np.append(heights, CAP) - knee, 0.0)
+    return Curve(np.append(at, end), np.maximum.accumulate(heights), kind)
+
+
+def _most(number: float) -> float:
+    """How many there may be on average where so many were seen, with 95 % confidence (Garwood 1936)."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(0.95, 2.0 * (number + 1.0)) / 2.0)
 
 
 def _upper(number: float) -> float:

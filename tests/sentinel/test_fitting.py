@@ -47,6 +47,22 @@ def test_a_signal_that_never_moved_speaks_from_its_first_steps_on():
     assert float(made(np.array(1.0))) > float(made(np.array(UNSEEN_SPREAD))) >= 0.0
 
 
+def test_what_hardly_any_text_has_is_as_rare_as_it_is():
+    # Two of 1,000 exceed zero. With 95 % confidence it is at most chi2(0.95, 6) / 2 = 6.296 of them: 2.201 decades.
+    made = curve(np.array([0.0] * 998 + [0.2, 0.5]), np.ones(1000), 0.0, "m")
+    assert float(made(np.array(0.0))) == 0.0
+    assert float(made(np.array(0.2))) == pytest.approx(2.201, abs=0.001)
+    assert float(made(np.array(0.1))) == pytest.approx(2.201 / 2, abs=0.001)
+    assert 2.201 < float(made(np.array(0.5))) < CAP
+    # None of 200 did: 3 of 200 at most, 1.824 decades, from the usual deviation of such signals on.
+    made = curve(np.zeros(200), np.ones(200), 0.0, "m")
+    assert float(made(np.array(UNSEEN_SPREAD))) == pytest.approx(-np.log10(2.9957 / 200), abs=0.001)
+    # One that exceeds by next to nothing is as rare, and what is continuous has no such step.
+    assert float(curve(np.array([0.0] * 999 + [1e-9]), np.ones(1000), 0.0, "m")(np.array(1e-9))) > 2.0
+    smooth = curve(np.arange(1000.0), np.ones(1000), 0.0, "m")
+    assert float(smooth(np.array(951.0))) == pytest.approx(1.3, abs=0.05)
+
+
 @given(
     st.lists(st.floats(-1e3, 1e3) | st.integers(0, 3).map(float), min_size=1, max_size=60),
     st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=10),
