@@ -145,7 +145,7 @@ def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     specs += [answers["generation"]] if answers.get("generation") else []
     given = [" ".join([name, *(f"{key}={value}" for key, value in own.items())]) for name, own in specs]
     how = "greedily" if answers.get("greedy") else "by its own settings"
-    who = f"{run.get('generator')} answers, {how}, {answers.get('max_tokens')} tokens at most"
+    who = f"{run.get('generator')} answers, {how}, {answers.get('max_tokens')} tokens at most{_longer(run)}"
     said.append(("stage answer", who + (f"; {', '.join(given)} for every policy but none." if given else ".")))
     for attack, form in (run.get("forms") or {}).items():
         how = "one completion per blank, since it cannot keep to the format" if form == "cloze" else "in the format"
@@ -156,6 +156,17 @@ def told(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("errors", f"{errors:,} sessions without an answer, because a part failed; they count in no figure.")
         )
     return said
+
+
+def _longer(run: Mapping[str, Any]) -> str:
+    """Which attacks were allowed longer answers than the run's."""
+    most = (run.get("answers") or {}).get("max_tokens") or 0
+    needed: dict[int, list[str]] = {}
+    for attack in run.get("attacks") or ():
+        if (own := ATTACKS.get(attack).manifest.answer_tokens or 0) > most:
+            needed.setdefault(own, []).append(attack)
+    said = [f"{own} for {', '.join(attacks)}" for own, attacks in needed.items()]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def render(summary: Mapping[str, Any], console: Console) -> None:

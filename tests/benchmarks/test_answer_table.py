@@ -81,6 +81,17 @@ def test_what_is_worse_than_no_defense_is_marked() -> None:
     )
 
 
+def test_attacks_that_need_longer_answers_are_named_with_them() -> None:
+    made = summary(*FULL)
+    made["run"]["attacks"] = ["benign", "extract-repeat", "extract-continue", "isc"]
+    said = dict(answer_table.told(made))["stage answer"]
+    assert "48 tokens at most (256 for extract-repeat, extract-continue; 160 for isc);" in said
+    made["run"]["answers"]["max_tokens"] = 200
+    assert "200 tokens at most (256 for" in dict(answer_table.told(made))["stage answer"]
+    made["run"]["answers"]["max_tokens"] = 256
+    assert "256 tokens at most;" in dict(answer_table.told(made))["stage answer"]
+
+
 @pytest.mark.parametrize("width", [70, 100, 160])
 def test_in_a_terminal_of_any_width(width: int) -> None:
     text = rendered(summary(*FULL, forms={"mba": "cloze"}), width)
