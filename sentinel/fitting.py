@@ -231,11 +231,18 @@ def fit(
     if not curves:
         raise DataError("none of the features was measured often enough to be fitted")
     kept = [features.index(name) for name in curves]
-    totals = SurpriseModel(curves, 1.0, 0.0).surprise(table[:, kept]).sum(axis=1)
+    decades = SurpriseModel(curves, 1.0, 0.0).surprise(table[:, kept])
+    totals = decades.sum(axis=1)
     if isotonic:
         return SurpriseModel(curves, SLOPE, start, _steps(SLOPE * totals, labels, weights))
     slope, bias = _platt(totals, labels, weights)
-    return SurpriseModel(curves, slope, bias + start)
+    mechanisms = [curve.mechanism for curve in curves.values()]
+    usual = {
+        # Both classes' weights sum to one: half their sum is halfway between the means.
+        one: round(float(weights @ decades[:, [m == one for m in mechanisms]].sum(axis=1)) / 2.0, 4)
+        for one in dict.fromkeys(mechanisms)
+    }
+    return SurpriseModel(curves, slope, bias + start, usual=usual)
 
 
 def _platt(totals: Floats, labels: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:

@@ -133,12 +133,15 @@ class SurpriseModel:
         bias: What is added to g: with g the identity, the log-odds of a request that surprises in nothing, at the
             stated prevalence; with `steps`, the prevalence's own.
         steps: g as points (sum, log-odds), straight between them and level beyond; none for the identity.
+        usual: By mechanism, the decades halfway between what is usual of attacks and of others: what counts where none
+            of its signals could be measured at all. Silence that could not be broken is no sign of innocence.
     """
 
     curves: Mapping[str, Curve]
     slope: float
     bias: float
     steps: tuple[tuple[float, float], ...] = ()
+    usual: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.slope) and self.slope >= 0 and np.isfinite(self.bias)):
@@ -146,6 +149,8 @@ class SurpriseModel:
         points = np.array(self.steps, dtype=np.float64).reshape(-1, 2)
         if not np.isfinite(points).all() or (np.diff(points[:, 0]) <= 0).any() or (np.diff(points[:, 1]) < 0).any():
             raise DataError("a model's steps must be numbers, their sums rise and their log-odds not fall")
+        if not all(np.isfinite(decades) and decades >= 0.0 for decades in self.usual.values()):
+            raise DataError("what is usual of a mechanism must be decades, at least 0")
 
     @cached_property
     def features(self) -> tuple[str, ...]:
@@ -247,6 +252,20 @@ class SurpriseModel:
                     found[..., column] *= best == column
 
     @cached_property
+    def _measured_by(self) -> list[tuple[tuple[str, ...], float]]:
+        by = {m: tuple(n for n, c in self.curves.items() if c.mechanism == m) for m in self.usual}
+        return [
+            (names, self.slope * decades) for m, decades in self.usual.items() if decades > 0.0 and (names := by[m])
+        ]
+
+    def unmeasured(self, signals: Mapping[str, Measurement]) -> float:
+        """What counts in the place of mechanisms that a request has no signal of, in log-odds, at least 0.
+
+        A candidate that alone lacks a measurement, for being short or in another language, gets nothing for it.
+        """
+        return sum(worth for names, worth in self._measured_by if all(signals.get(name) is None for name in names))
+
+    @cached_property
     def unsurprised(self) -> float:
         """P(threat) of a request of which nothing surprises."""
         return float(1.0 / (1.0 + np.exp(-self.odds_of(np.zeros(len(self._rows)).sum()))))
@@ -278,7 +297,9 @@ class SurpriseModel:
             for name, c in self.curves.items()
         }
         made: dict[str, Any] = {"curves": curves, "slope": self.slope, "bias": self.bias}
-        return {**made, "steps": [list(point) for point in self.steps]} if self.steps else made
+        if self.steps:
+            made["steps"] = [list(point) for point in self.steps]
+        return {**made, "usual": dict(self.usual)} if self.usual else made
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SurpriseModel:
@@ -292,7 +313,8 @@ class SurpriseModel:
             for name, c in data["curves"].items()
         }
         steps = tuple((float(at), float(odds)) for at, odds in data.get("steps", ()))
-        return cls(curves, float(data["slope"]), float(data["bias"]), steps)
+        usual = {str(name): float(decades) for name, decades in data.get("usual", {}).items()}
+        return cls(curves, float(data["slope"]), float(data["bias"]), steps, usual)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Sentinel:
             contributed = model.candidate_shares(measured, features, count)
             if contributed is None:
                 continue
-            odds = model.odds_of(contributed.sum(axis=1))
+            odds = model.odds_of(contributed.sum(axis=1) + model.unmeasured(measured))
             worst = int(np.argmax(odds))
             suspicion[threat] = 1.0 / (1.0 + np.exp(-odds))
             features[threat.value + SUSPECT] = float(odds[worst])

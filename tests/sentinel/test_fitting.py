@@ -122,6 +122,14 @@ def test_loud_attacks_are_not_averaged_with_silent_ones():
     assert stepped.steps == tuple(sorted(stepped.steps))
 
 
+def test_what_is_usual_of_a_mechanism_is_halfway_between_attacks_and_others():
+    made = fit(examples(RNG.normal(size=1000), RNG.normal(3.0, 0.5, 200)), ["a"], 0.01, knee=0.3)
+    surprise = made.curves["a"]
+    means = [float(surprise(RNG.normal(*of, 20_000)).mean()) for of in ((0.0, 1.0), (3.0, 0.5))]
+    assert made.usual == {"a": pytest.approx(sum(means) / 2, abs=0.1)}
+    assert fit(examples(RNG.normal(size=1000), RNG.normal(3.0, 0.5, 200)), ["a"], 0.01, isotonic=True).usual == {}
+
+
 def test_kinds_weigh_by_their_shares():
     made = examples(RNG.normal(size=400), RNG.normal(9, 1, 50)) + [
         Example({"a": 5.0}, False, "benign-hard") for _ in range(400)

@@ -39,6 +39,27 @@ def test_probability_golden():
     np.testing.assert_allclose(model().contributions(np.array([1.0, 2.0])), [1.0, 3.5])
 
 
+def test_what_could_not_be_measured_counts_for_what_is_usual_of_it():
+    curves = {"a": curve(), "b": curve(mechanism="n"), "also b": curve(mechanism="n"), "c": curve(mechanism="o")}
+    made = SurpriseModel(curves, 2.0, -3.0, usual={"m": 0.25, "n": 1.5, "o": 0.0})
+    everything = {"a": np.zeros(2), "b": np.full(2, np.nan), "also b": np.zeros(2), "c": 0.0}
+    assert made.unmeasured(everything) == 0.0
+    # Missing for each candidate is a property of the texts; only no measurement at all is one of the base.
+    assert made.unmeasured({**everything, "also b": None}) == 0.0
+    assert made.unmeasured({**everything, "b": None, "also b": None}) == 3.0
+    assert made.unmeasured({"c": 0.0}) == 3.5
+    assert model().unmeasured({}) == 0.0
+    read = SurpriseModel.from_json(json.loads(json.dumps(made.to_json())))
+    assert read.usual == made.usual
+    assert "usual" not in model().to_json()
+
+
+@pytest.mark.parametrize("decades", [-0.1, math.nan, math.inf])
+def test_what_is_usual_is_a_number_of_decades(decades):
+    with pytest.raises(DataError, match="usual"):
+        SurpriseModel({"a": curve()}, 1.0, 0.0, usual={"m": decades})
+
+
 STEPS = ((0.5, -3.0), (1.5, -1.0), (2.0, 4.0))
 
 
