@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -29,6 +29,8 @@ MEASURED = frozenset({Need.VECTORS, Need.CORPUS_PROFILE, Need.HISTORY})
 """Needs whose being met shows in what was measured of a request."""
 READS: Mapping[str, frozenset[Need]] = {"suspicion_filter": frozenset({Need.CORPUS_PROFILE})}
 """Without a corpus profile half of what suspicion rests on is missing; what was measured of it does not hold then."""
+ACTS_FROM: Mapping[str, str] = {"suspicion_filter": "threshold", "cluster_filter": "suspicion"}
+"""By defense the parameter that says from which suspicion of a candidate on it does anything at all."""
 TRUST_BOUNDS = (0.02, 0.98)
 
 
@@ -140,6 +142,7 @@ class Objective:
         curves: For each option the columns of the threats that it is for, whether its cost falls on requests that are
             no attack alone, and this cost over log-odds of P.
         needs: What each option needs of `MEASURED`.
+        floors: The suspicion that a candidate must exceed for each option to do anything; 0 where it need not.
         mixture: For each threat its attacks' shares over log-odds of P; nothing where they weigh alike.
     """
 
@@ -148,8 +151,9 @@ class Objective:
     waiting: NDArray[np.float64]
     curves: tuple[tuple[list[int], bool, list[float], list[float]], ...]
     needs: tuple[frozenset[Need], ...]
+    floors: tuple[float, ...]
     mixture: tuple[tuple[tuple[list[float], list[float]], ...], ...]
-    _barred: dict[frozenset[Need], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _barred: dict[tuple[frozenset[Need], int], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -171,27 +175,37 @@ class Objective:
             tuple(_over_odds(calibration.mixture.get(threat, {}).get(name, ())) for name in names)
             for threat, names in plans.attacks.items()
         )
-        needs = tuple(map(_needs, calibration.options))
-        return cls(plans, weights, latency * plans.milliseconds, curves, needs, mixture)
+        needs, floors = tuple(map(_needs, calibration.options)), tuple(map(_floor, calibration.options))
+        return cls(plans, weights, latency * plans.milliseconds, curves, needs, floors, mixture)
 
-    def least(self, risk: list[float], unmet: frozenset[Need] = frozenset()) -> tuple[int, ...]:
+    def least(
+        self, risk: list[float], unmet: frozenset[Need] = frozenset(), suspected: float = math.inf
+    ) -> tuple[int, ...]:
         """The options of the best plan; of equally good ones the first, so that nothing is chosen for nothing.
 
         Args:
             risk: P of each of the plans' threats.
             unmet: What this request lacks; options that need it are out of the question.
+            suspected: The highest suspicion of a candidate; options that would leave all of them are out of it too.
         """
         found = self.weights @ np.array(self.spread(risk) + self.costs(risk)) + self.waiting
-        if unmet:
-            found = found + self._without(unmet)
+        acting = bisect_left(self._levels, suspected)
+        if unmet or acting < len(self._levels):
+            found = found + self._without(unmet, acting)
         return self.plans.chosen[int(found.argmin())]
 
-    def _without(self, unmet: frozenset[Need]) -> NDArray[np.float64]:
-        """Infinity for each plan that holds an option with an unmet need, else 0."""
-        if unmet not in self._barred:
-            lacking = np.array([not unmet.isdisjoint(needs) for needs in self.needs], dtype=bool)
-            self._barred[unmet] = np.where(self.plans.holds[:, lacking].any(axis=1), np.inf, 0.0)
-        return self._barred[unmet]
+    @cached_property
+    def _levels(self) -> list[float]:
+        return sorted({floor for floor in self.floors if floor > 0.0})
+
+    def _without(self, unmet: frozenset[Need], acting: int) -> NDArray[np.float64]:
+        """Infinity for each plan with an option that has an unmet need or one of the floors that nothing exceeds."""
+        if (unmet, acting) not in self._barred:
+            idle = frozenset(self._levels[acting:])
+            useless = [not unmet.isdisjoint(n) or f in idle for n, f in zip(self.needs, self.floors, strict=True)]
+            barred = self.plans.holds[:, np.array(useless, dtype=bool)].any(axis=1)
+            self._barred[unmet, acting] = np.where(barred, np.inf, 0.0)
+        return self._barred[unmet, acting]
 
     def spread(self, risk: Sequence[float]) -> list[float]:
         """P of each attack: that of its threat, by the shares that attacks have of requests that look like this one."""
@@ -284,7 +298,8 @@ class AdaptivePolicy(Policy):
         if objective is None:
             return DefensePlan(overfetch=self.overfetch)
         risk = {threat: self._probability(threat, request, profile) for threat in objective.plans.attacks}
-        picked = [self.calibration.options[i] for i in objective.least(list(risk.values()), _unmet(profile))]
+        least = objective.least(list(risk.values()), _unmet(profile), _most_suspected(profile))
+        picked = [self.calibration.options[i] for i in least]
         chosen = tuple(PlannedDefense(o.name, o.parameters, _why(o, risk)) for o in picked)
         return DefensePlan(chosen, self.overfetch)
 
@@ -319,6 +334,17 @@ def _spares_the_threatened(option: Option) -> bool:
 def _needs(option: Option) -> frozenset[Need]:
     manifest: DefenseManifest = DEFENSES.get(option.name).manifest
     return (manifest.needs | READS.get(option.name, frozenset())) & MEASURED
+
+
+def _floor(option: Option) -> float:
+    floor: Any = option.parameters.get(ACTS_FROM.get(option.name, ""), 0.0)
+    return float(floor)
+
+
+def _most_suspected(profile: RiskProfile) -> float:
+    """The highest suspicion of a candidate for any threat; infinity where nobody evaluated one."""
+    found = [value for s in profile.suspicion.values() if len(s) and (value := float(np.fmax.reduce(s))) == value]
+    return max(found, default=math.inf)
 
 
 def _unmet(profile: RiskProfile) -> frozenset[Need]:
