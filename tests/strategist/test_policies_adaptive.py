@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from sentinel import ConfigurationError, Request, RiskProfile, Threat
@@ -121,6 +125,43 @@ def test_what_a_defense_takes_from_victims_is_weighed_against_what_it_stops():
     mixture = {Threat.POISONING: {"hotflip": ((0.5, 0.7),), "poisonedrag": ((0.5, 0.3),)}}
     likelier = AdaptivePolicy(calibration=Calibration(options=(strict, echo), mixture=mixture), latency=0.0)
     assert chosen(likelier, suspected(poisoning=0.9)).names == ("gibberish_filter", "echo_filter")
+
+
+@pytest.mark.parametrize(
+    ("suspicion", "names"),
+    [
+        (None, ("suspicion_filter",)),  # nobody evaluated candidates
+        ([math.nan], ("suspicion_filter",)),
+        ([0.1, 0.95], ("suspicion_filter",)),
+        ([0.1, 0.9], ("cluster_filter",)),  # the filter drops what exceeds 0.9
+        ([0.01, math.nan, 0.005], ("echo_filter",)),
+        ([], ("suspicion_filter",)),
+    ],
+)
+def test_nothing_is_planned_that_would_leave_every_candidate(suspicion, names):
+    options = (
+        hide(0.0, threat=Threat.POISONING, name="suspicion_filter", threshold=0.9),
+        hide(0.05, threat=Threat.POISONING, name="cluster_filter", suspicion=0.02),
+        hide(0.1, threat=Threat.POISONING, name="echo_filter", milliseconds=1.0),
+    )
+    policy = AdaptivePolicy(calibration=Calibration(options=options), price=1.0)
+    found = suspected(poisoning=0.5)
+    if suspicion is not None:
+        found = replace(found, suspicion={Threat.POISONING: np.array(suspicion)})
+    assert chosen(policy, found).names == names
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_a_strength_is_chosen_that_can_act(p, most):
+    thresholds = (0.9, 0.5, 0.1, 0.02)
+    options = [
+        hide(0.9 - i / 5, ((0.5, 0.01 * i),), threat=Threat.POISONING, name="suspicion_filter", threshold=threshold)
+        for i, threshold in enumerate(thresholds)
+    ]
+    policy = AdaptivePolicy(calibration=Calibration(options=tuple(options)), price=1.0)
+    profile = replace(suspected(poisoning=p), suspicion={Threat.POISONING: np.array([0.0, most])})
+    for planned in chosen(policy, profile).defenses:
+        assert planned.parameters["threshold"] < most
 
 
 def test_the_reason_names_the_threat_and_its_probability():
