@@ -142,7 +142,9 @@ class Objective:
         curves: For each option the columns of the threats that it is for, whether its cost falls on requests that are
             no attack alone, and this cost over log-odds of P.
         needs: What each option needs of `MEASURED`.
-        floors: The suspicion that a candidate must exceed for each option to do anything; 0 where it need not.
+        floors: The suspicion that a candidate must exceed for any strength of each option's defense to do anything.
+            Of one strength among several it is no matter that it would be idle: which of them is right for a P was
+            measured as it stands, and forced to the next lower one, benign users would pay for it.
         mixture: For each threat its attacks' shares over log-odds of P; nothing where they weigh alike.
     """
 
@@ -175,7 +177,10 @@ class Objective:
             tuple(_over_odds(calibration.mixture.get(threat, {}).get(name, ())) for name in names)
             for threat, names in plans.attacks.items()
         )
-        needs, floors = tuple(map(_needs, calibration.options)), tuple(map(_floor, calibration.options))
+        least: dict[str, float] = {}
+        for option in calibration.options:
+            least[option.name] = min(_floor(option), least.get(option.name, math.inf))
+        needs, floors = tuple(map(_needs, calibration.options)), tuple(least[o.name] for o in calibration.options)
         return cls(plans, weights, latency * plans.milliseconds, curves, needs, floors, mixture)
 
     def least(
@@ -186,7 +191,7 @@ class Objective:
         Args:
             risk: P of each of the plans' threats.
             unmet: What this request lacks; options that need it are out of the question.
-            suspected: The highest suspicion of a candidate; options that would leave all of them are out of it too.
+            suspected: The highest suspicion of a candidate; defenses that would leave all of them are out of it too.
         """
         found = self.weights @ np.array(self.spread(risk) + self.costs(risk)) + self.waiting
         acting = bisect_left(self._levels, suspected)
@@ -199,7 +204,7 @@ class Objective:
         return sorted({floor for floor in self.floors if floor > 0.0})
 
     def _without(self, unmet: frozenset[Need], acting: int) -> NDArray[np.float64]:
-        """Infinity for each plan with an option that has an unmet need or one of the floors that nothing exceeds."""
+        """Infinity for each plan with an option that has an unmet need or a floor that nothing exceeds."""
         if (unmet, acting) not in self._barred:
             idle = frozenset(self._levels[acting:])
             useless = [not unmet.isdisjoint(n) or f in idle for n, f in zip(self.needs, self.floors, strict=True)]
@@ -250,7 +255,7 @@ class AdaptivePolicy(Policy):
     source on those that look like a probe.
     The victims of a poisoned corpus ask for good passages as everybody does: what a defense takes from them, the toll,
     is part of the attack's harm. And what a defense does against loud attacks is worth nothing where only quiet ones
-    look like this.
+    look like this, nor what one does by suspicion where no candidate is suspected far enough for any of its strengths.
     Once a defense against planted documents has dropped some, what else was planned against them is held against what
     is left: where it would not be chosen for that, it is given up. Calibration serves through the same flow.
     A threat that nobody evaluated is taken at `unknown`: not evaluated is not clean.
