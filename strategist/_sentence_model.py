@@ -31,7 +31,7 @@ class LoadedModel:
         self._model = model
         # One thread for all callers. The Rust tokenizers fail ("Already borrowed") under concurrent calls anyway, and
         # OpenMP keeps helpers for every thread that ever calculated: as soon as these are more than processors, it puts
-        # them to sleep between any two operations, and a question on two cores takes twice as long.
+        # them to sleep between any two operations, and a question takes longer than on one core.
         self._thread = WorkerPool(size=1)
         # `get_sentence_embedding_dimension` until sentence-transformers 5, both names after it.
         ask = getattr(model, "get_embedding_dimension", None) or model.get_sentence_embedding_dimension

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 import types
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -160,81 +157,6 @@ async def test_async_does_not_block_the_event_loop(fake: type[FakeModel], tmp_pa
     assert many == model.embed_documents(["abc", "de"])
     np.testing.assert_array_equal(array, model.embed_array(["abc", "de"]))
     np.testing.assert_array_equal(array, await aembed_array(model, ["abc", "de"]))
-
-
-def test_a_query_overtakes_the_rest_of_a_bulk_job(fake: type[FakeModel], tmp_path: Path) -> None:
-    model = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))
-    inner, asked = model._model()._model, threading.Event()
-    encode, order = inner.encode, []
-    query = threading.Thread(target=model.embed_query, args=("abc",))
-
-    def slowly(texts: list[str], **options: Any) -> NDArray[np.float32]:
-        order.append(len(texts))
-        if len(order) == 1:
-            query.start()
-            deadline = time.monotonic() + 5
-            while not model._model()._thread._backlog:
-                assert time.monotonic() < deadline, "nothing keeps the place of who waits"
-                time.sleep(0.001)
-            asked.set()
-        made: NDArray[np.float32] = encode(texts, **options)
-        return made
-
-    inner.encode = slowly
-    model.embed_documents(["word " * 8] * 600)
-    query.join(10)
-    assert asked.is_set()
-    assert order[0] > 1
-    assert order[1] == 1, "the query waited for the whole of the job"
-    assert len(order) > 2
-
-
-def test_everything_is_calculated_in_one_thread_whoever_asks(fake: type[FakeModel], tmp_path: Path) -> None:
-    model = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))
-    inner, seen = model._model()._model, set()
-    encode = inner.encode
-
-    def noted(texts: list[str], **options: Any) -> NDArray[np.float32]:
-        seen.add(threading.get_ident())
-        made: NDArray[np.float32] = encode(texts, **options)
-        return made
-
-    inner.encode = noted
-    with ThreadPoolExecutor(8) as pool:
-        assert len(list(pool.map(model.embed_query, ["abc"] * 40))) == 40
-    model.embed_query("abc")
-    assert len(seen) == 1
-    assert threading.get_ident() not in seen
-
-
-def test_an_error_of_the_model_reaches_who_asked_and_the_next_is_served(
-    fake: type[FakeModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))
-    inner = model._model()._model
-    with monkeypatch.context() as broken:
-        broken.setattr(inner, "encode", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            model.embed_query("abc")
-    assert len(model.embed_query("abc")) == 3
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_child_of_a_fork_embeds_although_the_parent_has_embedded(fake: type[FakeModel], tmp_path: Path) -> None:
-    model = SentenceTransformerEmbeddings(model_folder(tmp_path / "m"))
-    expected = model.embed_query("abc")
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if model.embed_query("abc") == expected else 1)
-    deadline = time.monotonic() + 10
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
-        if time.monotonic() > deadline:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            pytest.fail("the child waits for a thread that it does not have")
-        time.sleep(0.01)
-    assert ended[1] == 0
 
 
 def test_the_packaged_weights_are_checked_before_they_load(
