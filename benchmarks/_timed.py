@@ -14,8 +14,8 @@ from defenses import Resources, SeededRandomSource
 from defenses.context.ragdefender import RagDefender
 from sentinel.corpus import CorpusProfile
 from sentinel.evidence import Evidence
-from sentinel.models import shipped_models
 from sentinel.profile import RiskProfile
+from sentinel.threat_models import shipped_models
 from sentinel.vocabulary import Candidate, Request
 from strategist import DefendedRetriever
 from strategist.decision import Decision

@@ -18,7 +18,7 @@ from benchmarks.runfolder import RunFolder
 from benchmarks.samples import Sample
 from benchmarks.world import KnownEmbeddings, World, build_world
 from sentinel.errors import ComponentError
-from sentinel.models import ThreatModels
+from sentinel.threat_models import ThreatModels
 from strategist.policies import Policy, build_policy
 
 FOUND = "adaptive.json"

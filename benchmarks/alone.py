@@ -23,8 +23,8 @@ from benchmarks.statistics import Estimate
 from defenses import DEFENSES, DefenseManifest, QueryDefense, Resources, SeededRandomSource, build
 from sentinel.evidence import Evidence
 from sentinel.manifest import Stage
-from sentinel.models import shipped_models
 from sentinel.profile import RiskProfile
+from sentinel.threat_models import shipped_models
 from sentinel.vocabulary import Request, Threat
 from strategist.plan import DefensePlan, PlannedDefense
 from strategist.policies import Policy, PolicyManifest

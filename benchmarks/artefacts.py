@@ -20,7 +20,7 @@ from benchmarks.oracle import NAME as ORACLE
 from benchmarks.oracle import OraclePolicy
 from benchmarks.runfolder import write_whole
 from sentinel.errors import ConfigurationError, DataError
-from sentinel.models import ThreatModels, shipped_models
+from sentinel.threat_models import ThreatModels, shipped_models
 from strategist.calibration import MODELS, Calibration, Promise, models_of, shipped_calibration
 from strategist.embeddings import fingerprint
 from strategist.policies import POLICIES, Policy

@@ -21,7 +21,7 @@ from benchmarks.summary import REFERENCE
 from benchmarks.turns import Turns
 from benchmarks.world import World
 from defenses import Resources, SeededRandomSource
-from sentinel.models import ThreatModels, shipped_models
+from sentinel.threat_models import ThreatModels, shipped_models
 from strategist import Decision, DefendedRAG, DefendedRetriever
 from strategist.policies import Policy
 from strategist.resilience import Resilience

@@ -35,7 +35,7 @@ from benchmarks.splits import split
 from benchmarks.staged import Staged, stage
 from defenses import DEFENSES
 from sentinel.errors import DataError
-from sentinel.models import ThreatModels
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, Outcome, Promise
 from strategist.conformal import held, sessions_needed, smallest_alpha, strongest

@@ -305,7 +305,7 @@ def calibrate(
     from benchmarks.calibrate import calibrate as measure
     from benchmarks.data import load
     from benchmarks.fit import fit_command
-    from sentinel.models import ThreatModels
+    from sentinel.threat_models import ThreatModels
     from strategist.calibration import MODELS
     from strategist.embeddings import load_embeddings
 

@@ -20,8 +20,9 @@ from benchmarks.readings import Reading
 from benchmarks.statistics import bins, tpr_at_fpr
 from sentinel.fitting import ALSO
 from sentinel.manifest import Stage
-from sentinel.models import SUSPECT, ThreatModels, candidate_values, request_features
+from sentinel.models import SUSPECT, candidate_values, request_features
 from sentinel.signals import SIGNALS
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Threat
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,8 @@ from benchmarks.readings import Reading, Traffic, read
 from benchmarks.splits import split
 from sentinel.errors import DataError
 from sentinel.fitting import CANDIDATE_KNEE, Example, feature_names, fit
-from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, candidate_values, request_features
+from sentinel.models import SUSPECT, SurpriseModel, candidate_values, request_features
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Threat
 
 PREVALENCE = 0.01

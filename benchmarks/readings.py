@@ -16,9 +16,9 @@ from benchmarks.world import KnownEmbeddings, World, build_world
 from sentinel.corpus import CorpusProfile
 from sentinel.evidence import Evidence
 from sentinel.history import MemoryHistory, client_key
-from sentinel.models import ThreatModels
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Request, Threat
 from strategist.embeddings import fingerprint
 from strategist.sources import source_for

@@ -25,9 +25,9 @@ from benchmarks.world import KnownEmbeddings, World, build_world
 from defenses import Resources, SeededRandomSource
 from sentinel.evidence import Evidence
 from sentinel.history import ClientState, MemoryHistory, client_key
-from sentinel.models import ThreatModels
 from sentinel.profile import RiskProfile
 from sentinel.sensing import Sentinel
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Candidate, Request, Vector
 from strategist.decision import Decision
 from strategist.embeddings import fingerprint

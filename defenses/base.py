@@ -35,6 +35,7 @@ class DefenseManifest(Manifest):
         cost: Order of magnitude of one request at k = 15.
         guarantee: What is proven about it, or "none".
         baseline: True for a published method that is kept to be compared with, not recommended.
+        reads: Names of the signals whose raw values it looks at; they are measured although no model may read them.
     """
 
     stage: Stage
@@ -43,6 +44,7 @@ class DefenseManifest(Manifest):
     cost: Cost = Cost.MICROSECONDS
     guarantee: str = "none"
     baseline: bool = False
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from sentinel.errors import (
 )
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Manifest, Need, SignalManifest, Stage
-from sentinel.models import ThreatModels
 from sentinel.profile import Reason, RiskProfile
 from sentinel.sensing import Sentinel
 from sentinel.signals import SIGNALS, Measurement, Signal
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Candidate, IngestionFacts, Request, Threat, Vector, unit
 
 __version__ = "0.1.0"

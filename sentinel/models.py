@@ -1,4 +1,4 @@
-"""From raw signals to probabilities: how surprising each measurement would be on benign traffic, stored as JSON.
+"""From raw signals to probabilities: how surprising each measurement would be on benign traffic.
 
 A model reads *features*: a signal that gives one number per request is one feature; a signal that gives one per
 candidate becomes two at request level, its maximum and its lead (how far the largest stands above the second:
@@ -13,14 +13,11 @@ nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite, nan
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,10 +25,7 @@ from numpy.typing import NDArray
 
 from sentinel.errors import DataError
 from sentinel.signals import Measurement
-from sentinel.vocabulary import Threat
 
-SCHEMA = 3
-SHIPPED = Path(__file__).parent / "models.json"
 SUSPECT = ":suspect"
 """`<threat>:suspect` is the request-level feature that holds the log-odds of the most suspicious candidate."""
 
@@ -315,95 +309,3 @@ class SurpriseModel:
         steps = tuple((float(at), float(odds)) for at, odds in data.get("steps", ()))
         usual = {str(name): float(decades) for name, decades in data.get("usual", {}).items()}
         return cls(curves, float(data["slope"]), float(data["bias"]), steps, usual)
-
-
-@dataclass(frozen=True)
-class ThreatModels:
-    """The models of every threat, at request and at candidate level.
-
-    Attributes:
-        request: P(threat) of a request, by threat.
-        candidate: P(threat) of one candidate, by threat.
-        prevalence: Share of requests that is assumed to carry each threat.
-        fitted_on: Where the models come from, for reports.
-    """
-
-    request: Mapping[Threat, SurpriseModel] = field(default_factory=dict)
-    candidate: Mapping[Threat, SurpriseModel] = field(default_factory=dict)
-    prevalence: float = 0.01
-    fitted_on: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.prevalence < 1.0:
-            raise DataError(f"a prevalence must lie in (0, 1), not {self.prevalence}")
-
-    def at(self, prevalence: float) -> ThreatModels:
-        """The same models where another share of requests is assumed to carry each threat (Bayes' rule).
-
-        The candidates' prevalence moves along by the same odds, and with it what requests read off them.
-        """
-        moved = replace(self, prevalence=prevalence)
-        shift = float(np.log(prevalence / (1 - prevalence)) - np.log(self.prevalence / (1 - self.prevalence)))
-        candidate = {t: replace(m, bias=m.bias + shift) for t, m in self.candidate.items()}
-        request = {
-            t: replace(
-                m,
-                bias=m.bias + shift,
-                curves={
-                    name: replace(c, values=c.values + shift) if name.endswith(SUSPECT) else c
-                    for name, c in m.curves.items()
-                },
-            )
-            for t, m in self.request.items()
-        }
-        return replace(moved, request=request, candidate=candidate)
-
-    @cached_property
-    def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the models' JSON."""
-        return hashlib.sha256(self.dumps().encode()).hexdigest()[:16]
-
-    def dumps(self) -> str:
-        """The models as JSON text, keys sorted."""
-        data = {
-            "schema": SCHEMA,
-            "prevalence": self.prevalence,
-            "fitted_on": self.fitted_on,
-            "request": {t.value: m.to_json() for t, m in self.request.items()},
-            "candidate": {t.value: m.to_json() for t, m in self.candidate.items()},
-        }
-        return json.dumps(data, indent=1, sort_keys=True)
-
-    @classmethod
-    def loads(cls, text: str, where: str = "models") -> ThreatModels:
-        """Read what `dumps` wrote.
-
-        Raises:
-            DataError: Not JSON, another schema, or numbers that no model can hold.
-        """
-        try:
-            data = json.loads(text)
-            if data["schema"] != SCHEMA:
-                raise DataError(f"{where}: schema {data['schema']}, this version reads {SCHEMA}")
-            return cls(
-                {Threat(t): SurpriseModel.from_json(m) for t, m in data["request"].items()},
-                {Threat(t): SurpriseModel.from_json(m) for t, m in data["candidate"].items()},
-                float(data["prevalence"]),
-                str(data["fitted_on"]),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{where}: not a models file ({type(error).__name__}: {error})") from error
-
-    @classmethod
-    def load(cls, path: Path) -> ThreatModels:
-        """Read a models file. See `loads`."""
-        try:
-            return cls.loads(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
-
-
-@lru_cache(maxsize=1)
-def shipped_models() -> ThreatModels:
-    """The models that come with the package, fitted on the bundled data set."""
-    return ThreatModels.load(SHIPPED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sentinel.corpus import CorpusProfile
 from sentinel.evidence import Evidence
 from sentinel.manifest import Stage
-from sentinel.models import SUSPECT, SurpriseModel, ThreatModels, request_features, shipped_models
+from sentinel.models import SUSPECT, SurpriseModel, request_features
 from sentinel.profile import Reason, RiskProfile
 from sentinel.signals import SIGNALS, Measurement, Signal
+from sentinel.threat_models import ThreatModels, shipped_models
 from sentinel.vocabulary import Threat
 
 REASON_WEIGHT = 0.5
@@ -23,7 +24,7 @@ REASON_WEIGHT = 0.5
 class Sentinel:
     """Senses in two stages: `query` before anything is retrieved, `context` when the candidates are there.
 
-    Stateless after construction: one instance serves all threads.
+    Stateless after construction: one instance serves all threads. `names` are the signals that it measures, sorted.
 
     Args:
         signals: The signals to measure; None for all that are registered.
@@ -42,6 +43,7 @@ class Sentinel:
         self._early = [(s.manifest.name, s) for s in signals if s.manifest.stage is Stage.QUERY]
         self._late = [(s.manifest.name, s) for s in signals if s.manifest.stage is not Stage.QUERY]
         self._by_name = {s.manifest.name: s for s in signals}
+        self.names = sorted(self._by_name)
         self.models = shipped_models() if models is None else models
         self.corpus = corpus
 
@@ -108,6 +110,20 @@ class Sentinel:
             for name, weight in weights.items()
             if name in self._by_name
         ]
+
+
+def needed_signals(models: ThreatModels, also: Iterable[str] = ()) -> list[Signal]:
+    """One of each registered signal that somebody reads; the others would cost time on every request for nobody.
+
+    Args:
+        models: What makes probabilities of them.
+        also: Names of more, for whoever looks at raw measurements.
+
+    Raises:
+        ConfigurationError: A name in `also` is unknown.
+    """
+    names = sorted({name for name in SIGNALS.names() if name in models.signals}.union(also))
+    return [SIGNALS.get(name)() for name in names]
 
 
 def _in_words(signal: Signal, evidence: Evidence, measurement: Measurement) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from defenses import DEFENSES
 from sentinel.errors import ConfigurationError, DataError
 from sentinel.manifest import Need
-from sentinel.models import ThreatModels, shipped_models
+from sentinel.threat_models import ThreatModels, shipped_models
 from sentinel.vocabulary import Threat
 from strategist.plan import PlannedDefense
 

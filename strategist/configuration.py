@@ -129,6 +129,7 @@ class SentinelConfig(Section):
         on_error: What becomes of a request when a part of it fails.
         shadow: Record decisions and change nothing.
         sample: Share of the clients that are defended, 1 if not given; the others are served as in shadow mode.
+        signals: Which signals to measure: those that somebody reads, or all.
         attach: What goes into each document's metadata.
         profile: Folder of a corpus profile (`sentinel-bench scan`).
         models: Models file (`sentinel-bench fit`).
@@ -153,6 +154,7 @@ class SentinelConfig(Section):
     on_error: FailureMode = FailureMode.DEGRADE
     shadow: bool = False
     sample: float | None = Field(None, ge=0.0, le=1.0)
+    signals: Literal["needed", "all"] = "needed"
     attach: Attach = "id"
     profile: AnchoredPath | None = None
     models: AnchoredPath | None = None

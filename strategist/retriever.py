@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -24,13 +24,14 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, SecretStr, SkipValidation
 
-from defenses import Resources
+from defenses import DEFENSES, DefenseManifest, Resources
 from defenses.ledger import MemoryLedger
 from sentinel.corpus import CorpusProfile
 from sentinel.errors import ConfigurationError, UncalibratedWarning
 from sentinel.history import HistoryStore, MemoryHistory
-from sentinel.models import ThreatModels, shipped_models
-from sentinel.sensing import Sentinel
+from sentinel.sensing import Sentinel, needed_signals
+from sentinel.signals import Signal
+from sentinel.threat_models import ThreatModels, shipped_models
 from sentinel.vocabulary import MAX_K
 from strategist._face import RELOADING, Face
 from strategist._runtime import Attach, Runtime, Sink, config_hash
@@ -73,6 +74,8 @@ class DefendedRetriever(Face, BaseRetriever):
         exact: Overrules what is known of the base: True if the first k of a longer list are what it serves for k.
         on_error: `degrade` (leave the failed part out), `open` (serve the base's answer) or `closed` (nothing).
         shadow: Record decisions and change nothing.
+        signals: `needed` measures what the models, the policy or a defense reads, `all` whatever is registered, for
+            the decision records.
         attach: `id` puts the random decision id into each document's `metadata["sentinel"]`; `none` nothing; `full`
             the whole record, which is **unsafe to forward**: it tells a prober what was hidden.
         resources: What defenses draw from.
@@ -102,6 +105,7 @@ class DefendedRetriever(Face, BaseRetriever):
     base: Any
     k: int | None = Field(None, ge=1, le=MAX_K, strict=True)
     policy: str | InstanceOf[Policy] = DEFAULT_POLICY
+    signals: Literal["needed", "all"] = "needed"
     embeddings: Embeddings | None = None
     profile: InstanceOf[CorpusProfile] | Path | None = None
     models: InstanceOf[ThreatModels] | Path | None = None
@@ -153,7 +157,7 @@ class DefendedRetriever(Face, BaseRetriever):
             corpus = source.profile()
         self._open_state()
         senses = policy.manifest.senses
-        sentinel = Sentinel(None if senses else (), models if senses else ThreatModels(), corpus)
+        sentinel = Sentinel(self._measured(policy, models), models if senses else ThreatModels(), corpus)
         history = self.history if senses else None
         # A shadow keeps books of its own: what it would have done is charged to nobody.
         resources = replace(self.resources, ledger=MemoryLedger()) if self.shadow else self.resources
@@ -170,6 +174,7 @@ class DefendedRetriever(Face, BaseRetriever):
             "resilience": self.resilience.model_dump(mode="json"),
             "sample": self.sample,
             "allow": None if allow is None else allow.hash,
+            "signals": sentinel.names,
         }
         digest = config_hash(policy, source, parts)
         key = None if self.hash_key is None else self.hash_key.get_secret_value().encode()
@@ -188,6 +193,16 @@ class DefendedRetriever(Face, BaseRetriever):
             guard=Guard(self.resilience),
         )
         self._runtime = Runtime(engine, source, self.k, self.callers, tuple(self.sinks), self.attach, key, self.clock)
+
+    def _measured(self, policy: Policy, models: ThreatModels) -> list[Signal] | None:
+        """The signals to measure; None for all that are registered."""
+        if not policy.manifest.senses:
+            return []
+        reads = policy.manifest.reads
+        if self.signals == "all" or reads is None:
+            return None
+        others = (m.reads for m in DEFENSES.manifests().values() if isinstance(m, DefenseManifest))
+        return needed_signals(models, reads.union(*others))
 
     def _open_state(self) -> None:
         if self.state is None:

@@ -35,6 +35,7 @@ class HideForClient(SelectionDefense):
         needs=frozenset({Need.HISTORY}),
         cost=Cost.MICROSECONDS,
         source="ours, against the interrogation attack, arXiv 2502.00306",
+        reads=frozenset({"yes_no_run", "document_concentration", "weight_in_document"}),
     )
 
     yes_no_run: float = Field(2.5, gt=0.0, le=100.0, description="log-likelihood ratio from which a document is hidden")

@@ -24,12 +24,15 @@ class PolicyManifest(Manifest):
     Attributes:
         passive: True if it never defends: the base's own answer is served untouched, and nothing is sensed.
         senses: False for a policy that never looks at the profile: nothing is sensed and no history is kept for it.
+        reads: Names of the signals whose raw values it looks at, beside the probabilities, suspicions and reasons; None
+            for a policy that may look at any. What neither it nor a model or a defense reads is not measured for it.
         baseline: True for a published or trivial policy that is kept to be compared with.
         cost: Order of magnitude of planning one request; `MODEL_CALL` for a policy that asks a language model.
     """
 
     passive: bool = False
     senses: bool = True
+    reads: frozenset[str] | None = None
     baseline: bool = False
     cost: Cost = Cost.MICROSECONDS
 

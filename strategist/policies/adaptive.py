@@ -264,7 +264,10 @@ class AdaptivePolicy(Policy):
     """
 
     manifest = PolicyManifest(
-        name="adaptive", summary="per request the defenses worth their measured cost, within a promise (default)"
+        name="adaptive",
+        summary="per request the defenses worth their measured cost, within a promise (default)",
+        # One signal of each need in `MEASURED`: whether it could be measured tells whether the need is met.
+        reads=frozenset({"answer_cluster", "text_brevity", "closed_series"}),
     )
 
     calibration: SerializeAsAny[Calibration] = Field(default_factory=shipped_calibration, description="what is known")

@@ -51,6 +51,7 @@ class AdoPolicy(Policy):
         summary="ADO's deterministic thresholds and trust score, as published",
         baseline=True,
         source="ADO, arXiv 2604.20932, deterministic Strategist",
+        reads=frozenset({"lexical_repetition", "request_interval", "similarity_dispersion"}),
     )
 
     overfetch: int = Field(3, ge=1, le=20, description="times k, as published")

@@ -39,6 +39,7 @@ class AdoMendedPolicy(Policy):
         summary="ADO's deterministic thresholds and trust score, its known defects mended",
         baseline=True,
         source="ADO, arXiv 2604.20932, mended",
+        reads=frozenset({"lexical_repetition", "query_complexity", "request_interval", "similarity_dispersion"}),
     )
 
     overfetch: int = Field(3, ge=1, le=20, description="times k")

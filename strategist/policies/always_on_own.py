@@ -19,7 +19,10 @@ class AlwaysOnOwnPolicy(Policy):
     """
 
     manifest = PolicyManifest(
-        name="always_on_own", summary="every defense that adaptive may choose, for every request", baseline=True
+        name="always_on_own",
+        summary="every defense that adaptive may choose, for every request",
+        baseline=True,
+        reads=frozenset(),
     )
 
     calibration: Calibration = Field(default_factory=shipped_calibration, description="whose options are switched on")

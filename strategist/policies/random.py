@@ -31,7 +31,10 @@ class RandomPolicy(Policy):
     """
 
     manifest = PolicyManifest(
-        name="random", summary="each defense with a fixed probability, whatever was sensed", baseline=True
+        name="random",
+        summary="each defense with a fixed probability, whatever was sensed",
+        baseline=True,
+        reads=frozenset(),
     )
 
     probability: float = Field(0.5, ge=0.0, le=1.0, description="of each defense, for each request")

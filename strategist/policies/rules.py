@@ -17,7 +17,11 @@ class RulesPolicy(Policy):
     somebody pastes with a question looks like a short probe: below `words` the benefit of the doubt is the user's.
     """
 
-    manifest = PolicyManifest(name="rules", summary="readable thresholds on raw signals")
+    manifest = PolicyManifest(
+        name="rules",
+        summary="readable thresholds on raw signals",
+        reads=frozenset({"verbatim_run", "ngram_containment", "question_echo"}),
+    )
 
     overfetch: int = Field(3, ge=1, le=20, description="times k candidates to look at and to fill up from")
     run: int = Field(25, ge=3, le=200, description="words in a row copied from one document: a membership probe")

@@ -6,7 +6,7 @@ from benchmarks.data import Dataset
 from benchmarks.readings import Traffic
 from benchmarks.staged import Staged
 from benchmarks.world import KnownEmbeddings, build_world
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from tests.benchmarks.datasets import BagOfWords
 
 

@@ -22,7 +22,7 @@ from benchmarks.artefacts import (
 from benchmarks.calibrate import made_from
 from benchmarks.data import Dataset, load
 from sentinel import ConfigurationError, DataError
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from strategist.calibration import MODELS, Promise, shipped_calibration
 from tests.benchmarks.datasets import BagOfWords, files, gold, write
 

@@ -28,7 +28,7 @@ from benchmarks.rates import RATES
 from benchmarks.readings import Traffic
 from benchmarks.staged import stage
 from sentinel.errors import DataError
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from sentinel.vocabulary import Threat
 from strategist.calibration import Calibration, Option, shipped_calibration
 from strategist.conformal import held

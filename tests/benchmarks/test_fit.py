@@ -20,7 +20,8 @@ from benchmarks.fit import (
 from benchmarks.generated import BENIGN
 from benchmarks.splits import split
 from sentinel.errors import DataError
-from sentinel.models import SUSPECT, ThreatModels
+from sentinel.models import SUSPECT
+from sentinel.threat_models import ThreatModels
 from sentinel.vocabulary import Threat
 from tests.benchmarks.made_readings import reading, world
 from tests.benchmarks.tiny import tiny

@@ -20,8 +20,8 @@ from defenses import Resources, SeededRandomSource
 from defenses.context.echo_filter import EchoFilter
 from sentinel.evidence import Evidence
 from sentinel.history import MemoryHistory
-from sentinel.models import shipped_models
 from sentinel.sensing import Sentinel
+from sentinel.threat_models import shipped_models
 from sentinel.vocabulary import Candidate, Request, Threat
 from strategist.calibration import Calibration, Option
 from strategist.engine import Engine

@@ -1,4 +1,4 @@
-"""Features, the logistic model by hand, and the models file."""
+"""Features, and the logistic model by hand."""
 
 import json
 import math
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel import DataError, Threat, ThreatModels
-from sentinel.models import SUSPECT, Curve, SurpriseModel, candidate_values, request_features, shipped_models
+from sentinel import DataError
+from sentinel.models import Curve, SurpriseModel, candidate_values, request_features
 
 
 def curve(values=(0.0, 2.0), surprise=(0.0, 1.0), mechanism="m"):
@@ -21,15 +21,6 @@ def model(slope=2.0, bias=-2.0, **curves):
 
 
 SHARED = model(a=curve(), b=curve((0.0, 1.0), (0.0, 3.0)))
-MODELS = ThreatModels(
-    {
-        Threat.MEMBERSHIP: model(),
-        Threat.POISONING: SurpriseModel({"poisoning" + SUSPECT: curve((-4.0, 2.0), (0.0, 1 / 3))}, 0.7, 0.0),
-    },
-    {Threat.POISONING: SurpriseModel({"c": curve()}, 2.0, -1.5)},
-    0.02,
-    "bundled",
-)
 
 
 def test_probability_golden():
@@ -120,20 +111,6 @@ def test_probability_stays_in_range_and_never_falls_with_a_feature(values, more,
     assert high >= low or math.isnan(values[0] + more)
 
 
-def test_another_prevalence_moves_the_odds_and_nothing_else():
-    moved = MODELS.at(0.2)
-    shift = math.log(0.2 / 0.8) - math.log(0.02 / 0.98)
-    values = np.array([1.0, 0.5])
-    for threat, feature in ((Threat.MEMBERSHIP, values), (Threat.POISONING, np.array([0.5]))):
-        before, after = MODELS.request[threat], moved.request[threat]
-        here = feature + shift if threat is Threat.POISONING else feature  # candidates' odds move as well
-        assert float(after.log_odds(here)) == pytest.approx(float(before.log_odds(feature)) + shift)
-    assert moved.prevalence == 0.2
-    assert moved.at(0.02).request[Threat.MEMBERSHIP].bias == pytest.approx(-2.0)
-    with pytest.raises(DataError):
-        MODELS.at(1.0)
-
-
 def test_candidate_values():
     table = candidate_values(("c", "r", "gone"), {"c": np.array([1.0, np.nan]), "r": 0.5, "gone": None}, 2)
     np.testing.assert_array_equal(table, [[1.0, 0.5, np.nan], [np.nan, 0.5, np.nan]])
@@ -176,85 +153,6 @@ def test_impossible_curves_are_refused(values, surprise):
 def test_impossible_models_are_refused(slope, bias):
     with pytest.raises(DataError):
         model(slope, bias)
-
-
-def test_models_round_trip():
-    text = MODELS.dumps()
-    again = ThreatModels.loads(text)
-    assert again.dumps() == text
-    assert again.hash == MODELS.hash
-    assert len(again.hash) == 16
-    assert (again.prevalence, again.fitted_on) == (0.02, "bundled")
-    values = np.array([0.3])
-    assert again.candidate[Threat.POISONING].probability(values) == MODELS.candidate[Threat.POISONING].probability(
-        values
-    )
-
-
-def test_the_hash_sees_every_number():
-    changed = ThreatModels({**MODELS.request, Threat.MEMBERSHIP: model(bias=-2.0000001)}, MODELS.candidate, 0.02)
-    assert changed.hash != MODELS.hash
-
-
-def broken(**changes):
-    data = json.loads(MODELS.dumps())
-    for path, value in changes.items():
-        *parents, last = path.split("__")
-        inner = data
-        for parent in parents:
-            inner = inner[parent]
-        if value is None:
-            del inner[last]
-        else:
-            inner[last] = value
-    return json.dumps(data)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{}",
-        broken(schema=1),
-        broken(schema=None),
-        broken(request=[]),
-        broken(request={"theft": {}}),
-        broken(request={"membership": []}),
-        broken(prevalence="often"),
-        broken(fitted_on=None),
-        broken(prevalence=0.0),
-        broken(request__membership__curves=None),
-        broken(request__membership__curves=[]),
-        broken(request__membership__curves__a__values=[1.0]),
-        broken(request__membership__curves__a__values=["x", "y"]),
-        broken(request__membership__curves__a__values=[float("nan"), 1.0]),
-        broken(request__membership__curves__a__surprise=[1.0, 0.0]),
-        broken(request__membership__slope=-1.0),
-        broken(request__membership__bias="x"),
-        broken(request__membership__bias=float("inf")),
-    ],
-)
-def test_bad_models_are_data_errors(text):
-    with pytest.raises(DataError):
-        ThreatModels.loads(text)
-
-
-@pytest.mark.parametrize("raw", [None, b"\xff\xfe\x00", b"not json"])
-def test_unreadable_files_are_data_errors_that_name_the_file(tmp_path, raw):
-    path = tmp_path / "my-models.json"
-    if raw is not None:
-        path.write_bytes(raw)
-    with pytest.raises(DataError, match=r"my-models\.json"):
-        ThreatModels.load(path)
-
-
-def test_a_file_round_trips_and_the_shipped_one_loads(tmp_path):
-    (tmp_path / "m.json").write_text(MODELS.dumps())
-    assert ThreatModels.load(tmp_path / "m.json").hash == MODELS.hash
-    assert shipped_models() is shipped_models()
 
 
 points = st.lists(st.floats(-50, 50, allow_subnormal=False), min_size=1, max_size=6, unique=True).map(sorted)

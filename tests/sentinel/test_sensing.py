@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sentinel import SIGNALS, RiskProfile, Sentinel, Signal, SignalManifest, Stage, Threat, ThreatModels
+from sentinel.errors import ConfigurationError
 from sentinel.models import Curve, SurpriseModel
+from sentinel.sensing import needed_signals
 from tests.builders import candidates, evidence
 
 
@@ -161,3 +163,11 @@ def test_every_registered_signal_is_sensed_by_default():
     assert late <= profile.signals.keys() <= set(SIGNALS.names())
     assert profile.failed == {}
     assert isinstance(profile, RiskProfile)
+
+
+def test_needed_are_the_registered_signals_that_somebody_reads():
+    models = ThreatModels({Threat.MEMBERSHIP: model(verbatim_run__lead=1.0, nobody_registered_this=1.0)})
+    names = [s.manifest.name for s in needed_signals(models, ["query_length"])]
+    assert names == ["query_length", "verbatim_run"]
+    with pytest.raises(ConfigurationError, match="query_length"):
+        needed_signals(models, ["query_lenght"])

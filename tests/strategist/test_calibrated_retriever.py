@@ -7,7 +7,7 @@ import pytest
 
 from sentinel import ConfigurationError
 from sentinel.errors import UncalibratedWarning
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from strategist import DefendedRetriever
 from strategist.calibration import Calibration, shipped_calibration
 from tests.strategist.world import faiss

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from defenses import DEFENSES, build
 from sentinel import DataError, Threat
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from strategist.calibration import SHIPPED, Calibration, Option, Outcome, Promise, shipped_calibration
 from tests.strategist.calibrations import calibrations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentinel import ConfigurationError, DataError, SentinelError
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from strategist import DefendedRetriever, FailureMode
 from strategist.configuration import SentinelConfig
 from strategist.decision import text_hash

@@ -11,7 +11,7 @@ import pytest
 
 from sentinel import ConfigurationError, SentinelError
 from sentinel.history import MemoryHistory, client_key
-from sentinel.models import shipped_models
+from sentinel.threat_models import shipped_models
 from strategist import DefendedRetriever
 from strategist.configuration import SentinelConfig
 from strategist.decision import text_hash
