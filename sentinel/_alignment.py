@@ -2,7 +2,8 @@
 
 Smith and Waterman's recurrence (1981) with the words' idf as the gain of a match and a small loss for each word passed
 over on either side, so that deleted and substituted words cost little and words that merely occur somewhere far apart
-do not add up. Only matched places are visited, and of those before each only the last few: linear in the passage.
+do not add up. A word matches in any of its forms: endings are the first thing that a rephrased text changes. Only
+matched places are visited, and of those before each only the last few: linear in the passage.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._corpus_text import TextStatistics
+from sentinel._stem import stem
 from sentinel.evidence import Evidence
 
 RARE = 1.5
@@ -24,7 +26,7 @@ GAP = 0.15
 LEAST_RARE = 3
 MAX_ROWS = 400
 REPEATS = 4
-"""Occurrences of one word in the query that may be matched."""
+"""Occurrences of one stem in the query that may be matched."""
 LOOK_BACK = 40
 MAX_MATCHES = 1_000
 
@@ -65,11 +67,11 @@ def _aligned(evidence: Evidence, statistics: TextStatistics) -> Alignment | None
     asked = evidence.query_passage.words
     places: dict[str, list[tuple[int, float]]] = {}
     for at in rare:
-        found = places.setdefault(asked[at], [])
+        found = places.setdefault(stem(asked[at]), [])
         if len(found) < REPEATS:
             found.append((at, float(idf[at])))
     chains = [
-        _chain([(at, word) for at in where if (word := read.words[at]) in places], places)
+        _chain([(at, form) for at in where if (form := stem(read.words[at])) in places], places)
         for read, where in zip(evidence.passages, evidence.passage_places, strict=True)
     ]
     table = np.array(chains, dtype=np.float64).reshape(len(chains), 3)
@@ -81,7 +83,7 @@ _Link = tuple[int, int, float, Any]
 
 
 def _chain(matches: Sequence[tuple[int, str]], places: dict[str, list[tuple[int, float]]]) -> tuple[float, int, int]:
-    """Weight, length and longest part in step of the best chain in one passage; only its matched places are given."""
+    """Weight, length and longest part in step of the best chain in one passage, of its matched places with stems."""
     held: list[_Link] = []
     best = 0.0
     last: _Link | None = None

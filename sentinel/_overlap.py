@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sentinel._passage import Codes, codes_of
+from sentinel._passage import Codes, stem_codes
 
 _SIZE = 1 << 14
 """Bits of a bitmap: small enough to stay in the processor's nearest cache, where most look-ups cost nothing."""
@@ -26,20 +26,23 @@ class Laid:
 
     Args:
         texts: The words of each text.
-        codes: Their codes, where they are known already; arrays of shape (n,) each.
+        stems: The codes of their stems; arrays of shape (n,) each.
     """
 
-    def __init__(self, texts: Sequence[tuple[str, ...]], codes: Sequence[Codes]) -> None:
+    def __init__(self, texts: Sequence[tuple[str, ...]], stems: Sequence[Codes]) -> None:
         self.texts = texts
         self.starts = [0]
         for text in texts:
             self.starts.append(self.starts[-1] + len(text))
-        self._codes = np.concatenate(codes) if codes else np.zeros(0, np.uint32)
+        self._codes = np.concatenate(stems) if stems else np.zeros(0, np.uint32)
 
     def places(self, wanted: tuple[str, ...]) -> list[list[int]]:
-        """For each text where a word of `wanted` may stand, ascending; other words get in where their codes collide."""
+        """For each text where a word of `wanted` may stand in some form of it, ascending.
+
+        Other words get in where codes collide.
+        """
         bitmap = np.zeros(_SIZE, np.bool_)
-        bitmap[codes_of(wanted) & _BITS] = True
+        bitmap[stem_codes(wanted) & _BITS] = True
         found = np.flatnonzero(bitmap[self._codes & _BITS])
         cuts = np.searchsorted(found, self.starts).tolist()
         places = found.tolist()
@@ -52,14 +55,14 @@ class Laid:
         """For each text where words stand in a row whose every two neighbours may be neighbours in `wanted`.
 
         Every run of two and more words that `wanted` has too lies within one of them; others get in where codes of
-        pairs collide, or where pairs follow each other that do not in `wanted`.
+        pairs collide, where words have another form, or where pairs follow each other that do not in `wanted`.
 
         Returns:
             The longest first; of equally long ones the first first.
         """
         found: list[list[Stretch]] = [[] for _ in self.texts]
         bitmap = np.zeros(_SIZE, np.bool_)
-        bitmap[_pairs(codes_of(wanted))] = True
+        bitmap[_pairs(stem_codes(wanted))] = True
         text, start, end = -1, 0, 0
         for at in np.flatnonzero(bitmap[_pairs(self._codes)]).tolist():
             while at >= end:

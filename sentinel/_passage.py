@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._memory import remembered
+from sentinel._stem import stem
 from sentinel.text import normalise, words
 
 Codes = NDArray[np.uint32]
@@ -43,6 +44,7 @@ class Passage:
     Attributes:
         words: Its normalised words, at most `MAX_WORDS`.
         codes: Their codes, shape (n,).
+        stems: The codes of their stems, shape (n,).
         bounds: Where sentences start, as word positions, and n at the end; (0,) for a text without words.
         asks: For each sentence, whether a question mark ends it.
         broken: Whether anything but space stands between a word and the one before it, shape (n,).
@@ -52,6 +54,7 @@ class Passage:
 
     words: tuple[str, ...]
     codes: Codes
+    stems: Codes
     bounds: tuple[int, ...]
     asks: tuple[bool, ...]
     broken: NDArray[np.bool_]
@@ -92,7 +95,7 @@ def _passage(text: str) -> Passage:
         whole = words(text)
         found = whole if whole == found else found
     broken = np.array(kinds[:-1], dtype=np.uint8) > 0
-    return Passage(found, codes_of(found), tuple(bounds), tuple(asks), broken, whole)
+    return Passage(found, codes_of(found), stem_codes(found), tuple(bounds), tuple(asks), broken, whole)
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -127,6 +130,11 @@ def codes_of(found: tuple[str, ...]) -> Codes:
         return np.zeros(0, np.uint32)
     encoded = "\n".join(found).encode("utf-8", "surrogatepass").split(b"\n")
     return np.fromiter(map(zlib.crc32, encoded), dtype=np.uint32, count=len(found))
+
+
+def stem_codes(found: Sequence[str]) -> Codes:
+    """The codes of words' stems, shape (n,)."""
+    return codes_of(tuple(map(stem, found)))
 
 
 def read_once(function: Callable[[str], Value]) -> Callable[[str], Value]:

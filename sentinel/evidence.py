@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._overlap import Laid, Stretch
-from sentinel._passage import CHARACTERS, Passage, codes_of, passage, read_all
+from sentinel._passage import CHARACTERS, Passage, passage, read_all, stem_codes
 from sentinel._requests import question_of
 from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
@@ -129,15 +129,15 @@ class Evidence:
 
     @cached_property
     def _laid(self) -> Laid:
-        codes = [
-            read.codes if read.words is found else codes_of(found)
+        stems = [
+            read.stems if read.words is found else stem_codes(found)
             for read, found in zip(self.passages, self.candidate_words, strict=True)
         ]
-        return Laid(self.candidate_words, codes)
+        return Laid(self.candidate_words, stems)
 
     @cached_property
     def places(self) -> list[list[int]]:
-        """For each candidate where in `candidate_words` words of the query may stand (see `Laid.places`)."""
+        """For each candidate where in `candidate_words` forms of the query's words may stand (see `Laid.places`)."""
         return self._laid.places(self.query_words)
 
     @cached_property
@@ -151,7 +151,7 @@ class Evidence:
         same = all(read.words is found for read, found in zip(self.passages, self.candidate_words, strict=True))
         if same and self.query_passage.words == self.query_words:
             return self.places
-        return Laid([p.words for p in self.passages], [p.codes for p in self.passages]).places(self.query_passage.words)
+        return Laid([p.words for p in self.passages], [p.stems for p in self.passages]).places(self.query_passage.words)
 
     @cached_property
     def shared_words(self) -> tuple[frozenset[str], ...]:

@@ -29,15 +29,25 @@ KNEE = 1.2
 CANDIDATE_KNEE = 0.3
 """The same for candidates, of which only the half that is usual says nothing: a planted text that avoids every wording
 of its kind stands out a little in several ways, in none by much."""
+FAR = 2.0
+"""Decades of what one benign request in a hundred shows."""
 FAR_OUT: Mapping[str, float] = {
     "answer_cluster": 0.8,
+    "document_concentration": FAR,
     "gibberish": KNEE,
     "question_echo": KNEE,
     "scan_score": KNEE,
     "self_repetition": KNEE,
+    "weight_in_document": FAR,
+    "yes_no_run": FAR,
 }
-"""Signals of candidates that speak at the far end only, with their knees: how grammatical usual texts are, and how much
-of a question they repeat, is a matter of genre, and what is usual there would drown what a style betrays."""
+"""Signals that speak at the far end only, with their knees.
+
+Of candidates: how grammatical usual texts are, and how they repeat themselves or a question, is a matter of genre, and
+what is usual there would drown what a style betrays. Of requests: whoever reads a document stays with it as a prober
+does. A reader's requests come by the dozen, each with a document dwelt on a little more, and would fill the far end of
+P, where room is for those that nobody makes by reading.
+"""
 CAP = 4.0
 """Decades before the knee at which a curve ends: a few hundred benign requests say nothing of one in 10,000."""
 TAIL = 0.05
@@ -167,7 +177,10 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     rare = min(-float(np.log10(_most(share * size) / size)), CAP)
     if rare > heights[-1] + 0.1:
         at, heights = np.append(at, points[top] + least), np.append(heights, rare)
-    end = at[-1] + spread * np.log(10.0) * max(CAP - heights[-1], 1e-3)
+    decade = spread * np.log(10.0)
+    if knee > max(heights[-1], -np.log10(TAIL)):  # lies in the tail: nothing speaks before it
+        at, heights = np.append(at, at[-1] + decade * (knee - heights[-1])), np.append(heights, knee)
+    end = at[-1] + decade * max(CAP - heights[-1], 1e-3)
     heights = np.maximum(np.append(heights, CAP) - knee, 0.0)
     return Curve(np.append(at, end), np.maximum.accumulate(heights), kind)
 
@@ -226,7 +239,7 @@ def fit(
         benign = ~labels & np.isfinite(table[:, column])
         # A feature seen in a handful of benign examples only has no tail to speak of.
         if benign.sum() >= MIN_EXAMPLES:
-            least = max(knee, FAR_OUT.get(name, 0.0))
+            least = max(knee, FAR_OUT.get(name.partition(":")[0], 0.0))
             curves[name] = curve(table[benign, column], weights[benign], least, mechanism(name))
     if not curves:
         raise DataError("none of the features was measured often enough to be fitted")

@@ -1,4 +1,4 @@
-"""How many of a query's content words stand in a text in the same order, close together."""
+"""How many of a query's content words, in some form, stand in a text in the same order, close together."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rapidfuzz.distance import LCSseq
 
+from sentinel._stem import stem
 from sentinel.wording import FUNCTION_WORDS
 
 MOST_WORDS = 256
@@ -13,7 +14,7 @@ MOST_WORDS = 256
 
 
 class OrderFinder:
-    """Counts content words of a fixed query that a text holds in order, gaps and substitutions between them or not.
+    """Counts content words of a fixed query that a text holds in order, in any form, with whatever between them.
 
     The longest common subsequence (Hirschberg 1977; bit-parallel, Hyyroe 2004) of the two sequences of content words,
     within the best window of the text. Windows are twice as long as the query's sequence and overlap by half, so that
@@ -41,4 +42,4 @@ class OrderFinder:
 
 
 def _content(found: Sequence[str]) -> list[str]:
-    return [w for w in found if w not in FUNCTION_WORDS]
+    return [stem(w) for w in found if w not in FUNCTION_WORDS]

@@ -92,6 +92,12 @@ def test_order_golden():
     assert finder.in_order([]) == OrderFinder([]).in_order(["a1"]) == 0
 
 
+def test_other_forms_of_the_words_keep_the_order():
+    finder = OrderFinder("the glasses of pathogens".split())
+    assert len(finder) == 2
+    assert finder.in_order("a glass with one pathogen".split()) == 2
+
+
 def test_a_long_text_gathers_no_matches_from_all_over():
     finder = OrderFinder([f"w{i}" for i in range(10)])
     apart = [word for i in range(10) for word in [f"w{i}"] + ["x"] * 20]

@@ -34,5 +34,10 @@ def test_golden_for_words_taken_out():
     assert chain(CLOZE).tolist() == [length - len(["across", "frozen", "before", "abbot"]), 0]
 
 
+def test_words_in_another_form_are_the_same_words():
+    forms = "keepers carried nine coppers across the frozen field before the abbots the cracked bells"
+    assert chain(forms).tolist() == chain(CLOZE).tolist()
+
+
 def test_reason():
     assert AlignedChain().reason(evidence(), np.array([9.0])).startswith("9 rare words")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sentinel import SIGNALS, DataError, Threat
 from sentinel.fitting import (
     CAP,
+    FAR_OUT,
     KNEE,
     MECHANISMS,
     SLOPE,
@@ -21,6 +22,7 @@ from sentinel.fitting import (
 from sentinel.models import SUSPECT
 
 RNG = np.random.default_rng(3)
+BELL = np.random.default_rng(5).normal(size=2000)
 
 
 def examples(benign, attack, name="a", kind="benign"):
@@ -181,3 +183,18 @@ def test_mechanisms():
     assert mechanism("verbatim_run:lead") == mechanism("aligned_chain:max") == "copying"
     assert mechanism("jamming" + SUSPECT) == "candidates"
     assert mechanism("strangers_signal:max") == "strangers_signal"
+
+
+@pytest.mark.parametrize("suffix", ["", ":max", ":lead"])
+@pytest.mark.parametrize("name", sorted(FAR_OUT))
+def test_what_speaks_at_the_far_end_is_silent_before_it_whichever_feature_is_made_of_it(name, suffix):
+    made = fit(examples(BELL, [9.0] * 50, name + suffix), [name + suffix], 0.01, knee=0.0)
+    speaks = float((made.curves[name + suffix].quiet < BELL).mean())
+    assert -np.log10(speaks) == pytest.approx(FAR_OUT[name], abs=0.1)
+
+
+def test_a_knee_that_is_further_out_counts():
+    far, plain = (
+        fit(examples(BELL, [9.0] * 50, name), [name], 0.01, knee=1.7).curves[name] for name in ("answer_cluster", "a")
+    )
+    assert far.quiet == plain.quiet
