@@ -137,3 +137,16 @@ def test_only_two_words_are_known():
         SentinelConfig(signals="some")
     with pytest.raises(ConfigurationError, match="signals"):
         DefendedRetriever.wrap(faiss(), signals="some")
+
+
+def test_a_configuration_says_it_too_and_a_reload_changes_it():
+    told = []
+    made = DefendedRetriever.from_config(faiss(), SentinelConfig(signals="all"), sinks=[told.append])
+    made.invoke(QUERY)
+    before = made.config_hash
+    made.reload(SentinelConfig())
+    made.invoke(QUERY)
+    everything, few = (set(decision.profile.signals) for decision in told)
+    assert everything == set(SIGNALS.names())
+    assert few < everything
+    assert made.config_hash != before
