@@ -235,7 +235,7 @@ class Detection:
         """Per signal: the most that any family loses in AUC, and in the share found, without it."""
         base = {name: self._headline(name) for name in self._all()}
         rows = []
-        for signal in sorted(used(fit_models(self.train, ""))):
+        for signal in sorted(fit_models(self.train, "").signals):
             losses = {}
             speaks = SIGNALS.get(signal).manifest.threats | {t for t, also in ALSO.items() if signal in also}
             for name, (area, found) in base.items():
@@ -300,12 +300,6 @@ class Detection:
         above, below = bins(values, np.arange(len(values)) < len(positive.values))
         area = float((above * (np.cumsum(below) - below / 2)).sum() / (above.sum() * below.sum()))
         return area, tpr_at_fpr(above, below, rate)
-
-
-def used(models: ThreatModels) -> set[str]:
-    """The signals that models read."""
-    found = {n for m in (*models.request.values(), *models.candidate.values()) for n in m.features}
-    return {name.partition(":")[0] for name in found if not name.endswith(SUSPECT)}
 
 
 def short(figure: Figure | None) -> str:

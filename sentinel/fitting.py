@@ -148,6 +148,8 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     Where nearly all values are the same, as with wordings that hardly any text has, what exceeds them is as rare as it
     is, however little it exceeds them by: the share that does counts at its upper confidence limit (Poisson's, Garwood
     1936) from the least value on that was seen beyond.
+    A knee that lies in the tail is where the curve begins to rise. A lesser one that a sample is too small to show is
+    not extrapolated: there the curve rises from the last value on that the sample shows.
 
     Args:
         values: Finite values, shape (n,).
@@ -178,7 +180,7 @@ def curve(values: Floats, weights: Floats, knee: float, kind: str) -> Curve:
     if rare > heights[-1] + 0.1:
         at, heights = np.append(at, points[top] + least), np.append(heights, rare)
     decade = spread * np.log(10.0)
-    if knee > max(heights[-1], -np.log10(TAIL)):  # lies in the tail: nothing speaks before it
+    if knee > max(heights[-1], -np.log10(TAIL)):
         at, heights = np.append(at, at[-1] + decade * (knee - heights[-1])), np.append(heights, knee)
     end = at[-1] + decade * max(CAP - heights[-1], 1e-3)
     heights = np.maximum(np.append(heights, CAP) - knee, 0.0)

@@ -122,8 +122,8 @@ def needed_signals(models: ThreatModels, also: Iterable[str] = ()) -> list[Signa
     Raises:
         ConfigurationError: A name in `also` is unknown.
     """
-    names = sorted({name for name in SIGNALS.names() if name in models.signals}.union(also))
-    return [SIGNALS.get(name)() for name in names]
+    names = models.signals.intersection(SIGNALS.names()).union(also)
+    return [SIGNALS.get(name)() for name in sorted(names)]
 
 
 def _in_words(signal: Signal, evidence: Evidence, measurement: Measurement) -> str:

@@ -25,6 +25,7 @@ from strategist.sources import Source
 
 Sink = Callable[[Decision], None]
 Attach = Literal["id", "none", "full"]
+Measured = Literal["needed", "all"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from sentinel.errors import ConfigurationError, unknown_name
 from sentinel.vocabulary import MAX_K
 from strategist import _yaml
 from strategist._named import Named
-from strategist._runtime import Attach, Sink
+from strategist._runtime import Attach, Measured, Sink
 from strategist._section import AnchoredPath, ModelName, Section, at, folder_of
 from strategist.answer_configuration import AnswerSpec
 from strategist.callers import CallerDefaults
@@ -154,7 +154,7 @@ class SentinelConfig(Section):
     on_error: FailureMode = FailureMode.DEGRADE
     shadow: bool = False
     sample: float | None = Field(None, ge=0.0, le=1.0)
-    signals: Literal["needed", "all"] = "needed"
+    signals: Measured = "needed"
     attach: Attach = "id"
     profile: AnchoredPath | None = None
     models: AnchoredPath | None = None

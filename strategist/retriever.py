@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForRetrieverRun,
@@ -34,7 +34,7 @@ from sentinel.signals import Signal
 from sentinel.threat_models import ThreatModels, shipped_models
 from sentinel.vocabulary import MAX_K
 from strategist._face import RELOADING, Face
-from strategist._runtime import Attach, Runtime, Sink, config_hash
+from strategist._runtime import Attach, Measured, Runtime, Sink, config_hash
 from strategist.allow_list import AllowList
 from strategist.calibration import models_of
 from strategist.callers import Caller, CallerDefaults, split_caller
@@ -105,7 +105,7 @@ class DefendedRetriever(Face, BaseRetriever):
     base: Any
     k: int | None = Field(None, ge=1, le=MAX_K, strict=True)
     policy: str | InstanceOf[Policy] = DEFAULT_POLICY
-    signals: Literal["needed", "all"] = "needed"
+    signals: Measured = "needed"
     embeddings: Embeddings | None = None
     profile: InstanceOf[CorpusProfile] | Path | None = None
     models: InstanceOf[ThreatModels] | Path | None = None

@@ -20,8 +20,8 @@ class HideProbed(SelectionDefense):
     Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its target, a
     question does not. A document goes if it shares a run of `run` words with the query, if it holds `share` of the
     query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), or if it holds `ordered`
-    of the query's content words in their order and those are at least `words` (a cloze without markers, some words
-    deleted and some substituted, breaks the 3-grams and keeps the order).
+    of the query's content words, inflected or not, in their order and those are at least `words` (a cloze without
+    markers, some words deleted and some substituted, breaks the 3-grams and keeps the order).
 
     Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
     `apart` tells the two where it matters: an excerpt stands in its document in one piece, the words of a probe with
