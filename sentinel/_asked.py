@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from sys import intern
 
-from sentinel._echo import asks, echo, edges, states
-from sentinel._located import MAX_CHARACTERS, sentence_words
+from sentinel._echo import DECISIVE, asks, echo, edges, may_ask, states
+from sentinel._located import MAX_CHARACTERS, first_words, sentences, words_within
 from sentinel._memory import remembered
 from sentinel.evidence import Evidence
 from sentinel.text import words
@@ -124,9 +124,10 @@ def _asked(
 
 def _sentences(text: str) -> Iterator[Readable]:
     """The first sentence of a text, and those that have the form of a question: what a question may be put in as."""
-    for place, (span, found) in enumerate(sentence_words(text)):
+    for place, span in enumerate(sentences(text)):
         sentence = text[slice(*span)]
-        if place == 0 or asks(found, sentence):
+        if place == 0 or (may_ask(sentence) and asks(first_words(text, span, DECISIVE), sentence)):
+            found = words_within(text, span)
             yield found, sentence, frozenset(map(intern, edges(found)))
 
 

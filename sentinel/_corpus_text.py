@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel._memory import remembered
+from sentinel._memory import Memory, remembered
 from sentinel._passage import Codes, code, passage
 from sentinel.errors import DataError
 
@@ -32,6 +32,7 @@ FOREIGN = 0.65
 LEAST_TOKENS = 5_000
 LEAST_WORDS = 8
 _VOCABULARY = 300_000
+_APART = -1e9
 _TOGETHER = 256
 _SECOND = np.uint32(0x9E3779B1)
 _PAIR = np.uint32(0x85EBCA6B)
@@ -76,8 +77,8 @@ class TextStatistics:
         self._frequency, self._again, self._words, self._pairs, self._lengths = cuts
         self.idfs = remembered(4)(self._idfs)
         self.surprise = remembered(4)(self._surprise)
-        self.mass = remembered(8, bytes_per_character=1.0)(self._mass)
-        self.salad = remembered(8, bytes_per_character=1.0)(self._salad)
+        self._known_masses: Memory[float] = Memory(8, bytes_per_character=1.0)
+        self._known_salads: Memory[float] = Memory(8, bytes_per_character=1.0)
         self._idf_of_word = lru_cache(maxsize=65_536)(self._idf)
 
     def with_texts(self, texts: Iterable[str]) -> TextStatistics:
@@ -124,9 +125,15 @@ class TextStatistics:
         """The idf of each word of a text, shape (n,). Cached as `idfs`."""
         return self._weights(passage(text).codes)
 
-    def _mass(self, text: str) -> float:
-        """The sum of the idf of a text's distinct words. Cached as `mass`."""
-        return float(self._weights(_distinct(passage(text).codes)).sum())
+    def masses(self, texts: Sequence[str]) -> list[float]:
+        """For each text the sum of the idf of its distinct words."""
+        return self._known_masses.all(texts, self._masses)
+
+    def _masses(self, texts: list[str]) -> list[float]:
+        # Looked up for all texts at once: numpy takes as long to be called as to look up a passage's words.
+        words = [_distinct(passage(text).codes) for text in texts]
+        weights = np.split(self._weights(np.concatenate(words)), np.cumsum([len(one) for one in words[:-1]]))
+        return [float(weight.sum()) for weight in weights]
 
     def _surprise(self, text: str) -> NDArray[np.float64]:
         """Bits of surprise at each word of a text, shape (n,), its own occurrences left out of the counts.
@@ -153,8 +160,12 @@ class TextStatistics:
         bits: NDArray[np.float64] = -np.log2(likely)
         return bits
 
-    def _salad(self, text: str) -> float:
-        """Length of the longest stretch that no grammar holds together, in words. Cached as `salad`.
+    def salad(self, text: str) -> float:
+        """`salads` of one text."""
+        return self.salads([text])[0]
+
+    def salads(self, texts: Sequence[str]) -> list[float]:
+        """For each text the length of the longest stretch that no grammar holds together, in words.
 
         In a stretch each rare word counts 1, each of the corpus's frequent words -2, each break by punctuation or
         a pair of words that some other text has too -1; the largest sum over all stretches counts (Kadane). Running
@@ -165,19 +176,34 @@ class TextStatistics:
         Returns:
             At least 0; NaN where the corpus or the text is too small, or the text of another language.
         """
-        read = passage(text)
-        codes = read.codes
-        if len(codes) < LEAST_WORDS or self._total < LEAST_TOKENS:
-            return math.nan
-        place = _first(codes)
-        seen = np.maximum(self._words[place].astype(np.float64) - _own(place), 0.0)
-        if np.count_nonzero(seen == 0) / len(seen) > FOREIGN:
-            return math.nan
-        steps = np.where(seen > FREQUENT * self._total, -2.0, 1.0) - read.broken
-        pair = _pairs(codes)
-        steps[1:] -= (self._pairs[pair] > _own(pair)) & (steps[1:] > -1.0)
-        sums = np.concatenate([[0.0], np.cumsum(steps)])
-        return float((sums - np.minimum.accumulate(sums)).max())
+        return self._known_salads.all(texts, self._salads)
+
+    def _salads(self, texts: list[str]) -> list[float]:
+        read = [passage(text) for text in texts]
+        long = [i for i, one in enumerate(read) if len(one.codes) >= LEAST_WORDS]
+        found = [math.nan] * len(texts)
+        if not long or self._total < LEAST_TOKENS:
+            return found
+        # All texts end to end, each behind a step down that no stretch survives.
+        lengths = np.array([len(read[i].codes) for i in long])
+        starts = np.cumsum(lengths) - lengths
+        codes = np.concatenate([read[i].codes for i in long])
+        place, pair = _first(codes), _pairs(codes)
+        cuts = list(zip(starts.tolist(), (starts + lengths).tolist(), strict=True))
+        seen = self._words[place].astype(np.float64) - np.concatenate([_own(place[a:b]) for a, b in cuts])
+        seen = np.maximum(seen, 0.0)
+        steps = np.where(seen > FREQUENT * self._total, -2.0, 1.0) - np.concatenate([read[i].broken for i in long])
+        within = np.zeros(len(codes), np.bool_)
+        for a, b in cuts:
+            within[a + 1 : b] = self._pairs[pair[a : b - 1]] > _own(pair[a : b - 1])
+        steps -= within & (steps > -1.0)
+        sums = np.cumsum(np.insert(steps, starts, _APART))
+        heights = sums - np.minimum.accumulate(sums)
+        best = np.maximum.reduceat(heights, starts + np.arange(len(long)))
+        foreign = np.add.reduceat((seen == 0).astype(np.int64), starts) / lengths > FOREIGN
+        for i, height, other in zip(long, best.tolist(), foreign.tolist(), strict=True):
+            found[i] = math.nan if other else height
+        return found
 
     @cached_property
     def _total(self) -> int:

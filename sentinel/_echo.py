@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,10 +20,15 @@ _AUXILIARIES = frozenset(
     "is are was were do does did has have had can could may might will would shall should must am".split()
 )
 _LEAD = frozenset("and but so or then also now well ok please hello hi q question in on at to for of from by".split())
+_STARTS = _OPENERS | _PLACE_OR_TIME | _AUXILIARIES | _LEAD
+_HEAD = 24
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ENDING = " \t\n\r\"'”’)].!?。！？…"
 ALIKE = 0.82
 """Share of letters in common, in order, from which two words of four letters count as one (typing errors, endings)."""
 _LONGEST = 200
+DECISIVE = 5
+"""Words from a sentence's beginning that `asks` looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def asks(found: Sequence[str], ending: str) -> bool:
     """Whether a sentence has the form of a question: a question mark, or an interrogative where it begins.
 
     Args:
-        found: Its normalised words.
+        found: Its normalised words, the first `DECISIVE` of them at least.
         ending: The original sentence, for its last characters.
     """
     body = ending.rstrip(_ENDING)
@@ -62,6 +68,18 @@ def asks(found: Sequence[str], ending: str) -> bool:
     if head[0] in _PLACE_OR_TIME:
         return head[1] in _AUXILIARIES
     return at == 0 and _misspelt_opener(head[0])
+
+
+def may_ask(sentence: str) -> bool:
+    """Whether a sentence has to be cut into words to know whether it `asks`: most begin with a word that settles it."""
+    head = sentence[:_HEAD]
+    if "?" in sentence or "？" in sentence or not head.isascii() or not head.isprintable():
+        return True
+    first = _WORD.search(head)
+    if first is None or first.end() == _HEAD:
+        return True
+    word = first.group().casefold()
+    return word in _STARTS or _misspelt_opener(word)
 
 
 def states(found: Sequence[str], text: str) -> bool:

@@ -12,11 +12,14 @@ from sentinel.text import normalise
 MAX_CHARACTERS = 40_000
 """Text beyond this is not looked at: more than any passage, and work per request stays bounded."""
 
-# Each run of stops is read from its first character only, or a text of stops alone would take quadratic time.
-_STOP = re.compile(r"(?<![.!?。！？…])[.!?。！？…]++[\"'”’)\]]*+(?=\s|$)|\n")
+# Each run of stops is read from its first character only, or a text of stops alone would take quadratic time. The set
+# of characters stands first: what cannot begin a match is passed over four times as fast.
+_STOP = re.compile(r"[.!?。！？…\n](?:(?<=\n)|(?<![.!?。！？…][.!?。！？…])[.!?。！？…]*+[\"'”’)\]]*+(?=\s|$))")
 _CHUNK = re.compile(r"\S+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _PLAIN = re.compile(r"[\t\n\r\x20-\x7e]*")
+_HEAD = 12
+"""Characters of a word and what stands around it, mostly."""
 Span = tuple[int, int]
 
 
@@ -41,10 +44,43 @@ def located(text: str) -> tuple[tuple[str, ...], tuple[Span, ...]]:
     if _PLAIN.fullmatch(head):
         found = [(m.group(), m.span()) for m in _WORD.finditer(head.casefold())]
     else:
-        found = [
-            (word, chunk.span()) for chunk in _CHUNK.finditer(head) for word in _WORD.findall(normalise(chunk.group()))
-        ]
+        found = [(word, chunk.span()) for chunk in _CHUNK.finditer(head) for word in _cut(chunk.group())]
     return tuple(word for word, _ in found), tuple(span for _, span in found)
+
+
+def _cut(chunk: str) -> list[str]:
+    """The normalised words of what stands between two spaces."""
+    # Without a look at what `normalise` remembers where there is nothing to do.
+    return _WORD.findall(chunk.casefold() if chunk.isascii() and chunk.isprintable() else normalise(chunk))
+
+
+def words_within(text: str, span: Span) -> tuple[str, ...]:
+    """Those words of `located` that stand in a part of the text that begins and ends at a space.
+
+    Args:
+        text: The whole text.
+        span: Start and end of the part.
+    """
+    part = text[span[0] : min(span[1], MAX_CHARACTERS)]
+    if _PLAIN.fullmatch(part):
+        return tuple(_WORD.findall(part.casefold()))
+    return tuple([word for chunk in part.split() for word in _cut(chunk)])
+
+
+def first_words(text: str, span: Span, count: int) -> list[str]:
+    """The first few of `words_within`, at the cost of reading no further than they reach."""
+    start, end = span[0], min(span[1], MAX_CHARACTERS)
+    head = text[start : min(end, start + _HEAD * count)]
+    if head.isascii() and head.isprintable():
+        found = _WORD.findall(head.casefold())
+        if len(found) > count or start + len(head) == end:  # else the last of them may have been cut off
+            return found[:count]
+    found = []
+    for chunk in _CHUNK.finditer(text, start, end):
+        found += _cut(chunk.group())
+        if len(found) >= count:
+            break
+    return found[:count]
 
 
 def sentence_words(text: str) -> list[tuple[Span, tuple[str, ...]]]:

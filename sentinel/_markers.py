@@ -62,18 +62,17 @@ def _meet(words: tuple[str, ...], present: frozenset[str], *families: frozenset[
     if any(family.isdisjoint(present) for family in families):
         return False
     last = [-10 * NEAR - i for i in range(len(families))]
-    for at, word in enumerate(words):
-        hit = False
+    held = present.intersection(frozenset().union(*families))
+    for at, word in [(at, word) for at, word in enumerate(words) if word in held]:
         for which, family in enumerate(families):
             if word in family:
                 last[which] = at
-                hit = True
-        if hit and at - min(last) <= NEAR and len(set(last)) == len(last):
+        if at - min(last) <= NEAR and len(set(last)) == len(last):
             return True
     return False
 
 
-def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,)) -> bool:
+def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,), present: frozenset[str] | None = None) -> bool:
     """Whether a text says what somebody is to reply.
 
     A command of speech that opens a sentence and says with what ("answer with", "repeat all the text above"), a norm
@@ -83,8 +82,9 @@ def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,)) -> bool:
     Args:
         words: Normalised words.
         starts: At which of them a sentence begins.
+        present: The different ones among them, where they are known.
     """
-    present = frozenset(words)
+    present = frozenset(words) if present is None else present
     for start in starts if present & _COMMAND else ():
         if words[start] in _COMMAND and _says_how(words[start : start + 12]):
             return True
@@ -112,15 +112,22 @@ def _normed(before: tuple[str, ...], reply: str, after: tuple[str, ...]) -> bool
     return reply in ("reply", "replies") and bool(_SOLE.intersection(before) or after == ("that",))
 
 
+def _plays_role(normal: str) -> bool:
+    """Whether a text has the tags of a chat's format, or a line that speaks in a role of it."""
+    line = ":" in normal and ("system" in normal or "assistant" in normal or "instruction" in normal)
+    # Looked for only where it can be: the search takes longer than anything else here.
+    return (line or "<" in normal or "inst]" in normal) and _ROLE.search(normal) is not None
+
+
 @read_once
 def instruction(text: str) -> float:
     """How far a text gives a model orders, in [0, 1]: the most telling of its wordings."""
     read = passage(text)
     words = read.words
-    if _ROLE.search(normalise(text[:_CHARACTERS])):
-        return 1.0
     present = frozenset(words)
-    dictated = dictates(words, [start for start, _ in read.sentences])
+    if _plays_role(normalise(text[:_CHARACTERS])):
+        return 1.0
+    dictated = dictates(words, read.bounds[:-1], present)
     if not dictated and not present & _ORDER:
         return 0.0
     score = 0.0

@@ -8,7 +8,7 @@ the text alone, so that what happens to be remembered changes no measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -67,6 +67,27 @@ class Memory(Generic[Value]):
                     self._entries[oldest] = entry
                 else:
                     self.bytes -= self.cost(oldest)
+
+    def all(self, texts: Sequence[str], work: Callable[[list[str]], Iterable[Value]]) -> list[Value]:
+        """The results of several texts, worked out together where they are not remembered.
+
+        Args:
+            texts: The texts.
+            work: Gives one result for each of the different texts that it is handed.
+        """
+        found: dict[str, Value] = {}
+        unknown: list[str] = []
+        for text in dict.fromkeys(texts):
+            entry = self.find(text)
+            if entry is None:
+                unknown.append(text)
+            else:
+                entry[1] = True
+                found[text] = entry[0]  # type: ignore[assignment]
+        for text, value in zip(unknown, work(unknown) if unknown else (), strict=True):
+            found[text] = value
+            self.keep(text, value)
+        return [found[text] for text in texts]
 
     def clear(self) -> None:
         """Forget everything."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sentinel._memory import remembered
 from sentinel._stem import stem
-from sentinel.text import normalise, words
+from sentinel.text import cut_by_spaces, normalise, words
 
 Codes = NDArray[np.uint32]
 """Words as 32-bit hashes, stable across processes, shape (n,)."""
@@ -29,6 +29,8 @@ CHARACTERS = 40_000
 _WORD = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
 _BETWEEN = re.compile(r"([.!?。！？…]+(?=\s|$|[\"')\]”’])|\n)|[^\s]")
 _UNREAD = object()
+_TABLE_WORDS, _LONG_WORD = 1 << 16, 40
+"""Words whose codes are remembered: ten megabytes at most."""
 Value = TypeVar("Value")
 
 
@@ -82,20 +84,18 @@ def _passage(text: str) -> Passage:
     gaps = parts[0 : 2 * len(found) : 2]
     kinds = [0 if gap == " " else _gap(gap, True) for gap in gaps]
     kinds.append(_gap(parts[2 * len(found)], cut))
-    bounds, asks = [0], []
-    for at in range(1, len(kinds)):
-        if kinds[at] > _BROKEN:
-            bounds.append(at)
-            asks.append(kinds[at] == _ASKED)
+    ends = [at for at, kind in enumerate(kinds) if kind > _BROKEN and at]
+    bounds, asks = [0, *ends], [kinds[at] == _ASKED for at in ends]
     if bounds[-1] < len(found):
         bounds.append(len(found))
         asks.append(False)
     whole = found
-    if cut or not normal.isascii():  # where the two ways of cutting may differ
+    if cut or not cut_by_spaces(normal):  # where the two ways of cutting may differ
         whole = words(text)
         found = whole if whole == found else found
-    broken = np.array(kinds[:-1], dtype=np.uint8) > 0
-    return Passage(found, codes_of(found), stem_codes(found), tuple(bounds), tuple(asks), broken, whole)
+    broken = np.frombuffer(bytes(kinds[:-1]), dtype=np.uint8) > 0
+    both = _both(found)
+    return Passage(found, both.astype(np.uint32), _stems(both), tuple(bounds), tuple(asks), broken, whole)
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -124,17 +124,37 @@ def _read_gap(gap: str, goes_on: bool) -> int:
 _known_gap = lru_cache(maxsize=1024)(_read_gap)
 
 
-def codes_of(found: tuple[str, ...]) -> Codes:
+class _Table(dict[str, int]):
+    """The code of a word and of its stem in one number, worked out once; forgotten all together when it grows large."""
+
+    def __missing__(self, word: str) -> int:
+        both = code(word) | code(stem(word)) << 32
+        if len(word) <= _LONG_WORD:
+            if len(self) >= _TABLE_WORDS:
+                self.clear()
+            self[word] = both
+        return both
+
+
+_table = _Table()
+
+
+def _both(found: Sequence[str]) -> NDArray[np.uint64]:
+    return np.fromiter(map(_table.__getitem__, found), dtype=np.uint64, count=len(found))
+
+
+def _stems(both: NDArray[np.uint64]) -> Codes:
+    return (both >> np.uint64(32)).astype(np.uint32)
+
+
+def codes_of(found: Sequence[str]) -> Codes:
     """The codes of words, shape (n,)."""
-    if not found:
-        return np.zeros(0, np.uint32)
-    encoded = "\n".join(found).encode("utf-8", "surrogatepass").split(b"\n")
-    return np.fromiter(map(zlib.crc32, encoded), dtype=np.uint32, count=len(found))
+    return _both(found).astype(np.uint32)
 
 
 def stem_codes(found: Sequence[str]) -> Codes:
     """The codes of words' stems, shape (n,)."""
-    return codes_of(tuple(map(stem, found)))
+    return _stems(_both(found))
 
 
 def read_once(function: Callable[[str], Value]) -> Callable[[str], Value]:

@@ -32,6 +32,9 @@ _CONFUSABLE = str.maketrans(
     "aeopcyxijshdqwkAEOPCYXIJSHBKMTHDQWoaviptuk" + "ABEZHIKMNOPTYX",
 )
 _LOOK_ALIKES = frozenset(map(chr, _CONFUSABLE))
+_PRINTABLE = frozenset(map(chr, range(0x20, 0x7F)))
+_FEW = 12
+"""Different characters up to which replacing one after another is cheaper than going through the whole text."""
 _IGNORABLE = frozenset(
     # Default-ignorable code points that are letters or marks: Unicode, DerivedCoreProperties.
     map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x3164, *range(0xFE00, 0xFE10), 0xFFA0))
@@ -74,7 +77,24 @@ def normalise(text: str) -> str:
     Args:
         text: Any text; only the first `MAX_TEXT_CHARACTERS` characters are kept.
     """
-    text = _visible(text[:MAX_TEXT_CHARACTERS])
+    text = text[:MAX_TEXT_CHARACTERS]
+    if text.isascii() and text.isprintable():
+        return text.casefold()
+    # A dash, a curly quotation mark or an accent in otherwise plain text: each becomes what it becomes by itself.
+    others = set(text).difference(_PRINTABLE)
+    if len(others) <= _FEW:
+        forms = [(character, _alone(character)) for character in others]
+        if all(form is not None for _, form in forms):
+            for character, form in forms:
+                if form != character:
+                    text = text.replace(character, form or "")
+            return text.casefold()[:MAX_TEXT_CHARACTERS]
+    return _normalise(text)
+
+
+def _normalise(text: str) -> str:
+    """`normalise` of any text that is not too long, character by character and with what stands between them."""
+    text = _visible(text)
     if text.isascii():
         return text.casefold()
     for _ in range(4):  # case folding can take letters apart again: a second round settles, almost always at once
@@ -89,15 +109,43 @@ def normalise(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
+def _alone(character: str) -> str | None:
+    """What a character becomes whatever stands beside it; None where that depends on its neighbours.
+
+    Marks and Hangul vowels and finals compose with what stands before them, and a look-alike is judged by its word.
+    Those aside, neither NFKC (Unicode Annex 15) nor case folding looks at more than one character.
+    """
+    steps = (character, unicodedata.normalize("NFKC", character), unicodedata.normalize("NFKC", character.casefold()))
+    form = _normalise(character)
+    for one in "".join((*steps, form)):
+        if one in _LOOK_ALIKES or unicodedata.category(one)[0] == "M" or 0x1100 <= ord(one) < 0x1200:
+            return None
+    return form
+
+
 @remembered(32, bytes_per_character=12.0)
 def words(text: str) -> tuple[str, ...]:
     """The words of a text after normalisation, in order; in Chinese and Japanese, its characters."""
     text = normalise(text)
     # One object for all occurrences of a word: a word costs a pointer, and finding it in a table no comparison.
-    if text.isascii():
+    if cut_by_spaces(text):
         return tuple(map(intern, _WORD.findall(text)))
     text = _UNSPACED.sub(r" \1 ", text)
     return tuple(map(intern, (_MARKED_WORD if _HAS_MARK.search(text) else _WORD).findall(text)))
+
+
+def cut_by_spaces(text: str) -> bool:
+    """Whether the words of a normalised text are its runs of letters and figures, as in English.
+
+    Not where marks are part of words, nor in Chinese and Japanese.
+    """
+    return text.isascii() or not any(map(_cut_apart, set(text).difference(_PRINTABLE)))
+
+
+@lru_cache(maxsize=4096)
+def _cut_apart(character: str) -> bool:
+    return bool(_HAS_MARK.match(character) or _UNSPACED.match(character))
 
 
 def word_ngrams(text: str, n: int) -> frozenset[tuple[str, ...]]:

@@ -33,7 +33,7 @@ class Gibberish(Signal):
         """Words, shape (n,), NaN for a text too short or of another language; None without a scan of the corpus."""
         if evidence.corpus is None or evidence.corpus.text is None:
             return None
-        return np.array(list(map(evidence.corpus.text.salad, evidence.texts)), dtype=np.float64)
+        return np.array(evidence.corpus.text.salads(evidence.texts), dtype=np.float64)
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how long the stretch is."""

@@ -51,10 +51,11 @@ class QuestionTailoring(Signal):
             return None
         total = sum(asked.values())
         values = np.full(len(evidence.candidates), np.nan)
+        masses = statistics.masses(evidence.texts)
         for i, (read, held) in enumerate(zip(evidence.passages, evidence.shared_passage_words, strict=True)):
             if read.words:
                 shared = sum([weight for word, weight in asked.items() if word in held])
-                values[i] = shared / (total + statistics.mass(evidence.texts[i]) - shared)
+                values[i] = shared / (total + masses[i] - shared)
         return values
 
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:

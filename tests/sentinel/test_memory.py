@@ -83,6 +83,21 @@ def test_an_error_is_not_remembered():
     assert len(fails.memory) == 0
 
 
+@given(st.lists(st.lists(st.sampled_from(["a", "bb", "ccc", "x" * 2_000]), max_size=6), max_size=6))
+def test_several_texts_are_worked_out_together_and_each_of_them_once(batches):
+    memory, handed = Memory(1.0, 1.0, longest=1_000), []
+
+    def work(texts):
+        handed.extend(texts)
+        return map(len, texts)
+
+    for texts in batches:
+        assert memory.all(texts, work) == list(map(len, texts))
+    for text in ("a", "bb", "ccc"):
+        assert handed.count(text) == any(text in texts for texts in batches)
+    assert handed.count("x" * 2_000) == sum("x" * 2_000 in texts for texts in batches)  # too long to be remembered
+
+
 def test_threads_see_the_same():
     length, _ = counting(megabytes=20 * OVERHEAD / 2**20)
     texts = ["x" * (i % 50) for i in range(4_000)]

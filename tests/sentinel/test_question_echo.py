@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from defenses import Resources
 from defenses.context.echo_filter import EchoFilter
+from sentinel._echo import asks, may_ask
 from sentinel.profile import RiskProfile
 from sentinel.signals.question_echo import ECHO, SHARED, QuestionEcho
+from sentinel.text import words
 from tests.builders import QUERY, evidence  # the question has 12 words
+
+WORDS_OF_SENTENCES = "What where When is are and please waht wich the river runs Antidisestablishmentarianism's".split()
 
 
 @pytest.mark.parametrize(
@@ -74,3 +80,11 @@ def test_what_the_filter_drops_and_what_the_signal_calls_an_echo_are_the_same():
         found = evidence(query, texts)
         dropped = EchoFilter().select(found, RiskProfile(), Resources()).dropped
         assert set(dropped) == set(np.flatnonzero(QuestionEcho().measure(found) >= ECHO))
+
+
+@given(
+    st.lists(st.sampled_from([*WORDS_OF_SENTENCES, "?", "？", ".", "\u200b", "\n", "é"]), max_size=8).map(" ".join)
+    | st.text(max_size=40)
+)
+def test_a_sentence_that_asks_is_never_passed_over_unread(sentence):
+    assert may_ask(sentence) or not asks(words(sentence), sentence)

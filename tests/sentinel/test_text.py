@@ -1,5 +1,6 @@
 """Normalisation, words, containment, and the run finder's promise of linear work."""
 
+import re
 import unicodedata
 from itertools import product
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from sentinel.text import (
     MAX_TEXT_CHARACTERS,
     RunFinder,
+    _normalise,
     containment,
+    cut_by_spaces,
     normalise,
     shorten,
     word_ngrams,
@@ -34,6 +37,29 @@ def test_normalise_is_idempotent_and_never_raises(text):
     once = normalise(text)
     assert normalise(once) == once
     assert all(part and not part.isspace() for part in words(text))
+
+
+@given(ANY_TEXT | st.text(st.sampled_from("aE –’“”é£½ßﬁİΑα한ᄒ́\u200b\n\x07"), max_size=30))
+@example("naïve – “1½ £”")
+@example("e\u200b\u0301")
+def test_what_is_replaced_character_by_character_comes_out_as_the_whole_does(text):
+    assert normalise(text) == _normalise(text)
+
+
+def test_every_character_of_the_basic_plane_comes_out_the_same_beside_letters():
+    for point in range(0x80, 0x10000):
+        text = f"a{chr(point)}e {chr(point)}{chr(point)}"
+        assert normalise.__wrapped__(text) == _normalise(text), hex(point)
+
+
+@given(ANY_TEXT | st.text(st.sampled_from("ab' é東हि "), max_size=30))
+def test_where_spaces_part_words_they_are_runs_of_letters_and_figures(text):
+    normal = normalise(text)
+    if cut_by_spaces(normal):
+        assert list(words(text)) == re.findall(r"[^\W_]+(?:['’][^\W_]+)?", normal)
+    assert cut_by_spaces("naïve – “1½”")
+    assert not cut_by_spaces("東京")
+    assert not cut_by_spaces("हि")
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "‍", "à"])
