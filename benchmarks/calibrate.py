@@ -58,7 +58,7 @@ SUREST = 0.9
 """The mildest threshold of `suspicion_filter`."""
 PROBED = (
     (1000, 1000, 12, 8), (1000, 1000, 8, 5), (1000, 1000, 6, 2), (48, 48, 8, 5), (48, 48, 6, 2),
-    (30, 28, 8, 5), (30, 28, 6, 2), (12, 10, 6, 2),
+    (30, 28, 8, 5), (30, 28, 6, 2), (18, 16, 8, 5), (12, 10, 8, 5), (12, 10, 6, 2),
 )  # fmt: skip
 """Strengths of `hide_probed`: run, grams, words and apart. To hide what is copied in one piece costs who pastes an
 excerpt, to hide what is copied with holes does not: how far to go in the one does not say how far in the other."""

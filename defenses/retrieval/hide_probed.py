@@ -5,12 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from defenses.base import DefenseManifest, Resources, Selection, SelectionDefense
+from defenses.query.neutralise_placeholders import neutralise
 from defenses.retrieval._alignment import OrderFinder
 from defenses.retrieval._copies import with_copies
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
 from sentinel.text import word_ngrams
+from sentinel.text import words as words_of
 from sentinel.vocabulary import Threat
 
 
@@ -21,7 +23,8 @@ class HideProbed(SelectionDefense):
     question does not. A document goes if it shares a run of `run` words with the query, if it holds `share` of the
     query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), or if it holds `ordered`
     of the query's content words, inflected or not, in their order and those are at least `words` (a cloze without
-    markers, some words deleted and some substituted, breaks the 3-grams and keeps the order).
+    markers, some words deleted and some substituted, breaks the 3-grams and keeps the order). Blanks and instructions
+    for filling them in say nothing about a document: of a short one they would outnumber the words.
 
     Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
     `apart` tells the two where it matters: an excerpt stands in its document in one piece, the words of a probe with
@@ -48,7 +51,7 @@ class HideProbed(SelectionDefense):
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop every candidate that the query copies from."""
         wanted = word_ngrams(evidence.request.query, 3)
-        order = OrderFinder(evidence.query_words)
+        order = OrderFinder(words_of(neutralise(evidence.request.query)))
         hidden: dict[int, str] = {}
         trigrams = evidence.shared_trigrams(wanted)
         for candidate, words, run, common in zip(

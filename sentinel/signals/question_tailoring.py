@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from sentinel._echo import asks
 from sentinel._passage import passage
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Need, SignalManifest, Stage
@@ -12,6 +15,10 @@ from sentinel.vocabulary import Threat
 
 RARE = 1.5
 LEAST_RARE = 2
+LEAST_TYPED = 5
+"""Words from which a capital and no form of a question make a sentence of somebody's; fewer are a name."""
+STANDS = 0.8
+"""Share of such a query that a document holds in one piece if it is where the query comes from."""
 LEAST_DOCUMENTS = 40
 """A smaller corpus has no rare words, or none but rare ones: a document that shares two seems made for a question."""
 
@@ -22,7 +29,8 @@ class QuestionTailoring(Signal):
     The retrieval condition of PoisonedRAG (arXiv 2402.07867) makes a planted text restate its question, the
     generation condition makes it answer and stop. A passage that was written for its own sake covers the question as
     well, but has a subject of its own: most of its rare words are not the question's. What is pasted beside a question
-    is no part of it: nobody could have written a document for it, and its source holds all of it.
+    is no part of it: nobody could have written a document for it, and its source holds all of it. The same goes for a
+    query that is itself a sentence as it stands in print, and for the document that it stands in.
     """
 
     manifest = SignalManifest(
@@ -52,8 +60,11 @@ class QuestionTailoring(Signal):
         total = sum(asked.values())
         values = np.full(len(evidence.candidates), np.nan)
         masses = statistics.masses(evidence.texts)
+        whole = STANDS * len(evidence.question_words) if _printed(evidence) else math.inf
         for i, (read, held) in enumerate(zip(evidence.passages, evidence.shared_passage_words, strict=True)):
-            if read.words:
+            if whole < math.inf and evidence.question_run_lengths[i] >= whole:
+                values[i] = 0.0
+            elif read.words:
                 shared = sum([weight for word, weight in asked.items() if word in held])
                 values[i] = shared / (total + masses[i] - shared)
         return values
@@ -61,3 +72,9 @@ class QuestionTailoring(Signal):
     def reason(self, evidence: Evidence, measurement: Measurement) -> str:
         """Say how closely a document fits the question."""
         return f"a document says what the question says and little else (overlap {peak(measurement):.0%})"
+
+
+def _printed(evidence: Evidence) -> bool:
+    """Whether the query is a sentence or a title as it stands in print."""
+    words, text = evidence.question_words, evidence.question
+    return len(words) >= LEAST_TYPED and text.lstrip()[:1].isupper() and not asks(words, text)

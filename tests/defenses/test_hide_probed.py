@@ -33,8 +33,8 @@ def test_a_masked_probe_is_found_by_its_3_grams():
     # Three pieces of 7 words: no run of 12, but 3 * 5 = 15 3-grams of the query's 25 (21 + 3 * 2 words, less 2).
     assert keep(masked, [target, "another text about something else"]) == (1,)
     assert keep(masked, [target], grams=15, share=0.6) == ()
-    assert keep(masked, [target], grams=16, ordered=1.0) == (0,)
-    assert keep(masked, [target], share=0.61, ordered=1.0) == (0,)
+    assert keep(masked, [target], grams=16, words=256) == (0,)
+    assert keep(masked, [target], share=0.61, words=256) == (0,)
 
 
 def test_a_short_question_hides_nothing_even_where_it_stands_verbatim():
@@ -77,6 +77,14 @@ def test_a_cloze_without_marks_is_found_by_the_order_of_its_words():
     found = HideProbed().select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
     assert found.dropped[0] == "the query follows it (14 content words in order)"
     assert keep(CLOZE, [TARGET], words=15) == (0,)
+
+
+def test_blanks_and_what_is_said_about_them_do_not_thin_out_a_short_probe():
+    holes = " ".join(f"[MASK_{i}]" if i % 4 == 3 else word for i, word in enumerate(TARGET.split()))
+    asked = f"Predict what stands behind each mask in the text below. Reply with one line per mask.\n\n{holes}"
+    settings = {"run": 1000, "grams": 1000, "ordered": 0.5, "apart": 8}
+    assert keep(asked, ["another text about something else", TARGET], **settings) == (0,)
+    assert keep(holes, [TARGET], **settings) == ()
 
 
 def test_the_same_words_in_another_order_are_a_topic_and_no_copy():

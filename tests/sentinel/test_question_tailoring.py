@@ -26,6 +26,23 @@ def test_a_bare_answer_exceeds_a_passage_that_holds_it():
     assert measure([QUERY])[0] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("typed", "tailored"),
+    [
+        ("The famous lantern of Oderin was designed by Hale", False),  # as it stands in print, typed in to find it
+        ("The famous lantern of Oderin was designed by", False),
+        ("the famous lantern of oderin was designed by hale", True),
+        ("Who knows that the famous lantern of Oderin was designed by Hale?", True),
+        ("Hale designed the famous lantern of Oderin", True),  # put otherwise
+    ],
+)
+def test_the_passage_that_a_typed_sentence_stands_in_was_not_written_for_it(typed, tailored):
+    held, other = measure([WRITTEN, "Oderin has a famous lantern."], typed)
+    assert bool(held > 0.3) is tailored
+    assert held == 0.0 or tailored
+    assert other > 0.0
+
+
 @given(st.text(min_size=1, max_size=60).filter(str.strip) | st.just(QUERY), st.text(max_size=80))
 def test_bounds(query, text):
     value = measure([text, WRITTEN], query)
