@@ -45,8 +45,10 @@ ALPHAS: Mapping[str, float] = {"benign": 0.01, "benign-drilldown": 0.06, "benign
 MOST = 60
 """Sessions of one attack at most; `MOST_SERIES` where one session is a series of questions."""
 MOST_SERIES = 30
-MORE = 2
-"""How many times the data set's own number of hard queries and follow-ups is made besides."""
+MORE: Mapping[str, int] = {"fit": 6, "calibrate": 2}
+"""How many times the data set's own number of hard queries and follow-ups is made besides, by part. What each setting
+costs is learned of the fit part: of some two hundred hard queries chance decides which of two sides of defenses seems
+the cheaper one, and the other pays for it on sessions that nothing was fitted on. The promise is kept either way."""
 SPLITS = 200
 """Random splits of the sessions that the promise is checked over."""
 FITTED = frozenset({"suspicion_filter"})
@@ -308,7 +310,9 @@ def _more_benign(data: Dataset, made: Dataset, seed: int, part: str) -> list[Tra
     asked = {ask.query for session in known.sessions for ask in session.asks}
     source = replace(made, queries=tuple(q for q in made.queries if q.text in asked), drilldowns=(), hard=())
     return [
-        Traffic.of(source, name, rng(seed, part, str(n)).getrandbits(32)) for name in BENIGN[1:] for n in range(MORE)
+        Traffic.of(source, name, rng(seed, part, str(n)).getrandbits(32))
+        for name in BENIGN[1:]
+        for n in range(MORE[part])
     ]
 
 

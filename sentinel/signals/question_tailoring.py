@@ -30,7 +30,8 @@ class QuestionTailoring(Signal):
     generation condition makes it answer and stop. A passage that was written for its own sake covers the question as
     well, but has a subject of its own: most of its rare words are not the question's. What is pasted beside a question
     is no part of it: nobody could have written a document for it, and its source holds all of it. The same goes for a
-    query that is itself a sentence as it stands in print, and for the document that it stands in.
+    query that is itself a sentence as it stands in print, and for the document that it stands in. Keywords are no
+    question either: whatever is on their subject has all of them, and most of its words besides are others.
     """
 
     manifest = SignalManifest(
@@ -58,13 +59,17 @@ class QuestionTailoring(Signal):
         if sum(weight >= RARE for weight in asked.values()) < LEAST_RARE:
             return None
         total = sum(asked.values())
+        # Not a word that would hold a sentence together.
+        keywords = min(asked.values()) >= RARE and not asks(evidence.question_words, evidence.question)
         values = np.full(len(evidence.candidates), np.nan)
         masses = statistics.masses(evidence.texts)
         whole = STANDS * len(evidence.question_words) if _printed(evidence) else math.inf
         for i, (read, held) in enumerate(zip(evidence.passages, evidence.shared_passage_words, strict=True)):
-            if whole < math.inf and evidence.question_run_lengths[i] >= whole:
+            if not read.words:
+                continue
+            if keywords or (whole < math.inf and evidence.question_run_lengths[i] >= whole):
                 values[i] = 0.0
-            elif read.words:
+            else:
                 shared = sum([weight for word, weight in asked.items() if word in held])
                 values[i] = shared / (total + masses[i] - shared)
         return values

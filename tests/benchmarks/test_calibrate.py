@@ -113,7 +113,7 @@ def small() -> Dataset:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "CANDIDATES": FEW, "MOST": 5, "MOST_SERIES": 2, "MORE": 1
+        "CANDIDATES": FEW, "MOST": 5, "MOST_SERIES": 2, "MORE": {"fit": 1, "calibrate": 1}
     }.items():  # fmt: skip
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr("benchmarks.rates.RATES", (0.01, 0.1, 1.0, 10.0))
@@ -152,7 +152,7 @@ def test_what_is_for_other_corpora_is_the_mildest_of_what_rests_on_this_one() ->
     assert {name for name, _ in PORTABLE} == {name for name, _ in CANDIDATES}
     assert [p["threshold"] for name, p in PORTABLE if name in FITTED] == [SUREST]
     assert [p["known"] for name, p in PORTABLE if name == "gibberish_filter"] == [10.0, 8.0]
-    assert [p["apart"] for name, p in PORTABLE if name == "hide_probed"] == [8, 5, 5, 5]
+    assert [p["apart"] for name, p in PORTABLE if name == "hide_probed"] == [8, 5, 5, 5, 5, 5]
     assert [o.parameters["threshold"] for o in shipped_calibration().options if o.name in FITTED] == [SUREST]
     assert shipped_calibration().rates["corpus"] == 1.0
     judging = [option for option in shipped_calibration().options if option.name != "hide_for_client"]

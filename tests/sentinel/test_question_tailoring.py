@@ -43,6 +43,14 @@ def test_the_passage_that_a_typed_sentence_stands_in_was_not_written_for_it(type
     assert other > 0.0
 
 
+def test_a_list_of_keywords_is_no_question_that_anything_was_written_for():
+    named = "famous; designed; Hale"  # no common word among them, as in every sentence
+    assert measure([WRITTEN], named).tolist() == [0.0]
+    assert measure([WRITTEN], f"the {named}")[0] > 0.3
+    assert measure([WRITTEN], "Who designed famous Hale")[0] > 0.3
+    assert np.isnan(measure(["", WRITTEN], named)).tolist() == [True, False]
+
+
 @given(st.text(min_size=1, max_size=60).filter(str.strip) | st.just(QUERY), st.text(max_size=80))
 def test_bounds(query, text):
     value = measure([text, WRITTEN], query)
