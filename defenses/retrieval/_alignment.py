@@ -9,8 +9,10 @@ from rapidfuzz.distance import LCSseq
 from sentinel._stem import stem
 from sentinel.wording import FUNCTION_WORDS
 
-MOST_WORDS = 256
+MOST_WORDS = 1024
 """Content words of the query that are looked at: work stays bounded, and a longer probe has runs to be seen by."""
+WINDOW = 32
+"""Content words of the query within which a share is taken: a probe cannot thin itself out with other text."""
 
 
 class OrderFinder:
@@ -33,12 +35,28 @@ class OrderFinder:
 
     def in_order(self, text: Sequence[str]) -> int:
         """Words matched, at most `len(self)`; O(len(text) * len(self) / 32)."""
-        size = len(self._query)
-        if not size:
-            return 0
-        coded = [self._codes.get(w, -1) for w in _content(text)]
-        starts = range(0, max(1, len(coded) - size), size)
-        return max(int(LCSseq.similarity(self._query, coded[at : at + 2 * size])) for at in starts)
+        return _matched(self._query, self._coded(text))
+
+    def densest(self, text: Sequence[str]) -> float:
+        """The largest share that is matched of any `WINDOW` content words of the query in a row, in [0, 1].
+
+        Of all of them where there are no more. Windows overlap by half; the last one ends with the query.
+        """
+        last = max(0, len(self._query) - WINDOW)
+        coded = self._coded(text)
+        windows = [self._query[at : at + WINDOW] for at in sorted({*range(0, last, WINDOW // 2), last})]
+        return max(_matched(window, coded) / max(1, len(window)) for window in windows)
+
+    def _coded(self, text: Sequence[str]) -> list[int]:
+        return [self._codes.get(w, -1) for w in _content(text)]
+
+
+def _matched(query: list[int], text: list[int]) -> int:
+    size = len(query)
+    if not size:
+        return 0
+    starts = range(0, max(1, len(text) - size), size)
+    return max(int(LCSseq.similarity(query, text[at : at + 2 * size])) for at in starts)
 
 
 def _content(found: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from defenses.base import DefenseManifest, Resources, Selection, SelectionDefens
 from defenses.query.neutralise_placeholders import neutralise
 from defenses.retrieval._alignment import OrderFinder
 from defenses.retrieval._copies import with_copies
+from sentinel._located import MAX_CHARACTERS
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
 from sentinel.profile import RiskProfile
@@ -22,9 +23,10 @@ class HideProbed(SelectionDefense):
     Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its target, a
     question does not. A document goes if it shares a run of `run` words with the query, if it holds `share` of the
     query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), or if it holds `ordered`
-    of the query's content words, inflected or not, in their order and those are at least `words` (a cloze without
-    markers, some words deleted and some substituted, breaks the 3-grams and keeps the order). Blanks and instructions
-    for filling them in say nothing about a document: of a short one they would outnumber the words.
+    of any 32 of the query's content words in a row, inflected or not, in their order and `words` of all (a cloze
+    without markers, some words deleted and some substituted, breaks the 3-grams and keeps the order; text that is put
+    around it changes neither). Blanks and instructions for filling them in say nothing about a document: of a short
+    one they would outnumber the words.
 
     Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
     `apart` tells the two where it matters: an excerpt stands in its document in one piece, the words of a probe with
@@ -44,14 +46,16 @@ class HideProbed(SelectionDefense):
     share: float = Field(0.4, gt=0.0, le=1.0, description="share of the query's 3-grams that is too large")
     grams: int = Field(10, ge=1, le=1000, description="3-grams in common below which the share does not count")
     words: int = Field(12, ge=3, le=256, description="content words in order below which `ordered` does not count")
-    ordered: float = Field(0.5, gt=0.0, le=1.0, description="share of the query's content words that is too large")
+    ordered: float = Field(
+        0.5, gt=0.0, le=1.0, description="share of any 32 content words of the query that is too large"
+    )
     apart: int = Field(0, ge=0, le=256, description="of those, as many beyond the length of the longest run; 0: any")
     cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
 
     def select(self, evidence: Evidence, profile: RiskProfile, resources: Resources) -> Selection:
         """Drop every candidate that the query copies from."""
         wanted = word_ngrams(evidence.request.query, 3)
-        order = OrderFinder(words_of(neutralise(evidence.request.query)))
+        order = OrderFinder(words_of(neutralise(evidence.request.query[:MAX_CHARACTERS])))
         hidden: dict[int, str] = {}
         trigrams = evidence.shared_trigrams(wanted)
         for candidate, words, run, common in zip(
@@ -62,6 +66,6 @@ class HideProbed(SelectionDefense):
             elif len(order) >= self.words:
                 matched = order.in_order(words)
                 pieced = not self.apart or matched - run >= self.apart
-                if pieced and matched >= self.words and matched >= self.ordered * len(order):
+                if pieced and matched >= self.words and order.densest(words) >= self.ordered:
                     hidden[candidate.position] = f"the query follows it ({matched} content words in order)"
         return Selection.without(evidence, with_copies(evidence, hidden, self.cosine))

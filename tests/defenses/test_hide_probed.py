@@ -87,6 +87,39 @@ def test_blanks_and_what_is_said_about_them_do_not_thin_out_a_short_probe():
     assert keep(holes, [TARGET], **settings) == ()
 
 
+@pytest.mark.parametrize("around", ["{padding} {cloze}", "{cloze} {padding}", "{padding} {cloze} {padding}"])
+def test_text_around_a_cloze_hides_nothing_of_it(around):
+    padding = " ".join(f"filler{i}" for i in range(200))
+    assert keep(around.format(padding=padding, cloze=CLOZE), [TARGET], ordered=0.35) == ()
+    assert keep(padding, [TARGET], ordered=0.35) == (0,)
+
+
+def test_the_densest_window_golden():
+    query = [f"q{i}" for i in range(100)]
+    finder = OrderFinder(query)
+    assert finder.densest(query[:8]) == 8 / 32
+    assert finder.densest(query[-32:]) == 1.0  # the end, too, is a window's
+    assert finder.densest(query[10:26]) == 0.5
+    assert OrderFinder(query[:10]).densest(query[:4]) == 0.4
+    assert finder.densest([]) == OrderFinder([]).densest(["a1"]) == 0.0
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(4, 17))
+def test_a_stretch_of_the_query_is_as_dense_wherever_it_stands_in_it(before, after, size):
+    text = [f"w{i}" for i in range(size)]
+    finder = OrderFinder(["x"] * before + text + ["y"] * after)
+    assert finder.densest(text) == size / min(len(finder), 32)
+    assert finder.densest(text) >= finder.in_order(text) / len(finder)
+
+
+def test_a_probe_with_long_pieces_between_its_holes_is_no_excerpt():
+    target = [f"w{i}" for i in range(200)]
+    holes = " ".join(w for i, w in enumerate(target) if i % 31 != 30)  # runs of thirty: all but a window
+    settings = {"run": 1000, "grams": 1000, "words": 12, "ordered": 0.35, "apart": 8}
+    assert keep(holes, [" ".join(target)], **settings) == ()
+    assert keep(" ".join(target[:100]), [" ".join(target)], **settings) == (0,)
+
+
 def test_the_same_words_in_another_order_are_a_topic_and_no_copy():
     mixed = " ".join(sorted(words(TARGET)))
     assert keep(mixed, [TARGET]) == (0,)
