@@ -1,10 +1,11 @@
-"""MBA without marks, by an attacker who knows the defense: shorter, fewer gaps, in pieces, turned round."""
+"""MBA without marks, by an attacker who knows the defense: shorter, fewer gaps, in pieces, turned round, padded."""
 
 from __future__ import annotations
 
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from benchmarks.attacks import AttackManifest, Family, Served, Session, rng
@@ -15,6 +16,8 @@ from benchmarks.attacks.mba_cloze import ask_of, cloze_scores
 from benchmarks.data import Dataset
 from sentinel.vocabulary import Threat
 
+PADDING = 60
+"""Words of other text that are put around a probe."""
 _CLAUSE = re.compile(r"(?<=[.,;:])\s+")
 _FRAMES = (
     "What do we have on this: {x}?",
@@ -45,6 +48,7 @@ class MbaClozeAdaptive(AdaptiveAttack):
         "questions": (1, 2, 4),
         "order": ("as written", "clauses turned"),
         "frame": ("none", "question"),
+        "around": ("nothing", "text behind", "text before"),
     }
 
     def targets(self, data: Dataset) -> list[tuple[str, bool | None]]:
@@ -54,12 +58,17 @@ class MbaClozeAdaptive(AdaptiveAttack):
     def sessions(self, data: Dataset, seed: int) -> list[Session]:
         """One session a target of the plain form; in the plain shape where this form cannot be had of its text."""
         sessions = []
-        for target in targets(data):
+        known = targets(data)
+        for target in known:
             plain = make(target.text, rng(seed, "mba-cloze", target.id), PLAIN)
             if plain is None:
                 continue
             draw = rng(seed, self.manifest.name, target.id)
             found = [plain] if self._is_plain() else self._clozes(target.text, draw) or [plain]
+            if self.form["around"] != "nothing":
+                # Of a text that the attacker has as well, and that may stand in the corpus or not.
+                other = " ".join(draw.choice(known).text.split()[:PADDING])
+                found = [self._surrounded(cloze, other) for cloze in found]
             asks = tuple(ask_of(cloze) for cloze in found)
             key = f"mba-cloze-adaptive-{target.id}"
             sessions.append(Session(key, asks, member=target.member, target=target.id))
@@ -85,6 +94,10 @@ class MbaClozeAdaptive(AdaptiveAttack):
                 made.append(self._put(cloze, draw))
         return made
 
+    def _surrounded(self, cloze: Cloze, other: str) -> Cloze:
+        behind = self.form["around"] == "text behind"
+        return replace(cloze, query=f"{cloze.query} {other}" if behind else f"{other} {cloze.query}")
+
     def _put(self, cloze: Cloze, draw: random.Random) -> Cloze:
         query = cloze.query
         if self.form["order"] == "clauses turned":
@@ -93,4 +106,4 @@ class MbaClozeAdaptive(AdaptiveAttack):
             query = ", ".join(filter(None, clauses))
         if self.form["frame"] == "question":
             query = draw.choice(_FRAMES).format(x=query.strip(" .?!"))
-        return Cloze(query, cloze.deleted, cloze.blanks, cloze.substituted, cloze.content)
+        return replace(cloze, query=query)

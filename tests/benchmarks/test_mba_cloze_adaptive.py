@@ -39,6 +39,8 @@ def test_what_the_dimensions_do() -> None:
     assert length(made(words=15)) < 18 < length(made(words=45)) < length(made())
     assert max(map(len, made(questions=4))) == 4
     assert mean(map(len, made(questions=2))) > 1.8
+    padded, alone = made(around="text behind"), made(frame="none", deletions=2)
+    assert length(padded) > length(alone) + 50
     few = MbaClozeAdaptive({"deletions": 2, "substituted": 0.0}).sessions(DATA, 0)
     assert mean(len(s.asks[0].facts["deleted"]) for s in few) < 2.5
     assert mean(len(s.asks[0].facts["substituted"]) for s in few) < 0.5
