@@ -94,6 +94,8 @@ def test_every_subject_has_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "added: median over queries of what\nthe same query" in text.getvalue(), "nothing wraps by itself"
     for name in perf.SUBJECTS:
         assert len(re.findall(rf" {name} +\d+\.\d", text.getvalue())) == 4
+        pairs = re.findall(rf" {name} .* (\d[\d.]*/\d[\d.]*) +(\d[\d.]*/\d[\d.]*) ", text.getvalue())
+        assert len(pairs) == 4 * senses(name), "median and 95 % quantile of sensing, warm and cold"
 
 
 def store(texts: list[str]) -> FaissStore:
