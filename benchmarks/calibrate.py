@@ -74,7 +74,7 @@ CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
         for run, other in ((2.5, 6.0), (1.2, 6.0), (1.2, 4.0))
     ),
     ("echo_filter", {}),
-    ("cluster_filter", {"suspicion": 0.02}),
+    *(("cluster_filter", {"suspicion": suspicion}) for suspicion in (0.05, 0.02)),
     ("cluster_filter", {}),
     *(("gibberish_filter", {"known": known}) for known in (10.0, 8.0)),
     *(("gibberish_filter", {"known": 8.0, "suspected": run}) for run in (6.0, 4.0)),
