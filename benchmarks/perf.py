@@ -276,8 +276,7 @@ def render(result: dict[str, Any], console: Console) -> None:
     )
     table.add_column("", no_wrap=True)
     # Seven figures in 80 columns: nothing may be cut in a terminal of that width.
-    names = ("p50", "p95", "added", "p50\n/bare", "sense\np50/95", "cold\np50/95", f"{CLIENTS}\nusers")
-    for name in names:
+    for name in ("p50", "p95", "added", "p50\n/bare", "sense\np50/95", "cold\np50/95", f"{CLIENTS}\nusers"):
         table.add_column(name, justify="right", no_wrap=True)
     last: tuple[int, str, str] | None = None
     for (docs, index, kind, name), found in rows.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import Indel, Levenshtein
 
+from sentinel.text import WORD
 from sentinel.wording import FUNCTION_WORDS, content_words
 
 _OPENERS = frozenset("what which who whom whose why how".split())
@@ -22,7 +22,6 @@ _AUXILIARIES = frozenset(
 _LEAD = frozenset("and but so or then also now well ok please hello hi q question in on at to for of from by".split())
 _STARTS = _OPENERS | _PLACE_OR_TIME | _AUXILIARIES | _LEAD
 _HEAD = 24
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _ENDING = " \t\n\r\"'”’)].!?。！？…"
 ALIKE = 0.82
 """Share of letters in common, in order, from which two words of four letters count as one (typing errors, endings)."""
@@ -75,7 +74,7 @@ def may_ask(sentence: str) -> bool:
     head = sentence[:_HEAD]
     if "?" in sentence or "？" in sentence or not head.isascii() or not head.isprintable():
         return True
-    first = _WORD.search(head)
+    first = WORD.search(head)
     if first is None or first.end() == _HEAD:
         return True
     word = first.group().casefold()

@@ -72,7 +72,7 @@ def _meet(words: tuple[str, ...], present: frozenset[str], *families: frozenset[
     return False
 
 
-def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,), present: frozenset[str] | None = None) -> bool:
+def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,)) -> bool:
     """Whether a text says what somebody is to reply.
 
     A command of speech that opens a sentence and says with what ("answer with", "repeat all the text above"), a norm
@@ -82,9 +82,8 @@ def dictates(words: tuple[str, ...], starts: Sequence[int] = (0,), present: froz
     Args:
         words: Normalised words.
         starts: At which of them a sentence begins.
-        present: The different ones among them, where they are known.
     """
-    present = frozenset(words) if present is None else present
+    present = frozenset(words)
     for start in starts if present & _COMMAND else ():
         if words[start] in _COMMAND and _says_how(words[start : start + 12]):
             return True
@@ -127,7 +126,7 @@ def instruction(text: str) -> float:
     present = frozenset(words)
     if _plays_role(normalise(text[:_CHARACTERS])):
         return 1.0
-    dictated = dictates(words, read.bounds[:-1], present)
+    dictated = dictates(words, read.bounds[:-1])
     if not dictated and not present & _ORDER:
         return 0.0
     score = 0.0

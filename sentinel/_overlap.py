@@ -41,6 +41,8 @@ class Laid:
 
         Other words get in where codes collide.
         """
+        if not self.texts:
+            return []
         bitmap = np.zeros(_SIZE, np.bool_)
         bitmap[stem_codes(wanted) & _BITS] = True
         found = np.flatnonzero(bitmap[self._codes & _BITS])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sentinel._memory import remembered
 from sentinel._stem import stem
-from sentinel.text import cut_by_spaces, normalise, words
+from sentinel.text import WORD, cut_by_spaces, normalise, words
 
 Codes = NDArray[np.uint32]
 """Words as 32-bit hashes, stable across processes, shape (n,)."""
@@ -26,7 +26,7 @@ MEGABYTES = 64.0
 """What passages may take in memory: some 3,000 of 150 words with all that is read off them."""
 CHARACTERS = 40_000
 """Characters of a passage that are looked at."""
-_WORD = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
+_WORD = re.compile(f"({WORD.pattern})")
 _BETWEEN = re.compile(r"([.!?。！？…]+(?=\s|$|[\"')\]”’])|\n)|[^\s]")
 _UNREAD = object()
 _TABLE_WORDS, _LONG_WORD = 1 << 16, 40

@@ -138,7 +138,7 @@ class Evidence:
     @cached_property
     def places(self) -> list[list[int]]:
         """For each candidate where in `candidate_words` forms of the query's words may stand (see `Laid.places`)."""
-        return self._laid.places(self.query_words) if self.candidates else []
+        return self._laid.places(self.query_words)
 
     @cached_property
     def stretches(self) -> list[list[Stretch]]:

@@ -19,7 +19,8 @@ MAX_TEXT_CHARACTERS = 200_000
 
 # Vowel signs and the like (Devanagari, Thai, Arabic, ...) are marks to Unicode and part of the word to a reader.
 _MARK = "".join(map(chr, (c for c in range(0x483, 0x1B00) if unicodedata.category(chr(c))[0] == "M")))
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+"""A word where spaces part them: letters and figures, with an apostrophe amid them."""
 _MARKED_WORD = re.compile(rf"(?:[^\W_]|[{_MARK}])+(?:['’](?:[^\W_]|[{_MARK}])+)?")
 _HAS_MARK = re.compile(rf"[{_MARK}]")
 # Chinese and Japanese are written without spaces: each character counts as a word, and runs of them as n-grams.
@@ -54,7 +55,7 @@ def _unmasked(text: str) -> str:
             return found.translate(_CONFUSABLE)
         return found  # a Russian or a Greek word
 
-    return _WORD.sub(turn, text)
+    return WORD.sub(turn, text)
 
 
 @lru_cache(maxsize=4096)
@@ -130,9 +131,9 @@ def words(text: str) -> tuple[str, ...]:
     text = normalise(text)
     # One object for all occurrences of a word: a word costs a pointer, and finding it in a table no comparison.
     if cut_by_spaces(text):
-        return tuple(map(intern, _WORD.findall(text)))
+        return tuple(map(intern, WORD.findall(text)))
     text = _UNSPACED.sub(r" \1 ", text)
-    return tuple(map(intern, (_MARKED_WORD if _HAS_MARK.search(text) else _WORD).findall(text)))
+    return tuple(map(intern, (_MARKED_WORD if _HAS_MARK.search(text) else WORD).findall(text)))
 
 
 def cut_by_spaces(text: str) -> bool:

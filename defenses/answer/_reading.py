@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from sentinel.text import normalise
+from sentinel.text import WORD, normalise
 
 ELISION = "[…]"
 """Stands in place of what was cut."""
@@ -34,7 +34,6 @@ _PIECE = re.compile(
     rf"|[{_UNSPACED}]"
     rf"|(?:(?!\[…\])[^\s{_UNSPACED}]){{1,512}}"
 )
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 class Word(NamedTuple):
@@ -73,7 +72,7 @@ def read(text: str, final: bool = True, vocabulary: frozenset[str] = frozenset()
 
 def _words(piece: str, start: int, end: int, vocabulary: frozenset[str]) -> list[Word]:
     plain = piece.isascii() and piece.isprintable()
-    found = _WORD.findall(piece.lower() if plain else normalise(piece))
+    found = WORD.findall(piece.lower() if plain else normalise(piece))
     if len(found) >= 3 and all(len(word) == 1 for word in found):
         return _apart("".join(found), start, end, vocabulary, least=8)
     if not vocabulary or all(len(word) < _PAIR or word in vocabulary for word in found):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from sentinel._echo import asks
@@ -59,15 +57,15 @@ class QuestionTailoring(Signal):
         if sum(weight >= RARE for weight in asked.values()) < LEAST_RARE:
             return None
         total = sum(asked.values())
+        printed, whole = _printed(evidence), STANDS * len(evidence.question_words)
         # Not a word that would hold a sentence together.
         keywords = min(asked.values()) >= RARE and not asks(evidence.question_words, evidence.question)
         values = np.full(len(evidence.candidates), np.nan)
         masses = statistics.masses(evidence.texts)
-        whole = STANDS * len(evidence.question_words) if _printed(evidence) else math.inf
         for i, (read, held) in enumerate(zip(evidence.passages, evidence.shared_passage_words, strict=True)):
             if not read.words:
                 continue
-            if keywords or (whole < math.inf and evidence.question_run_lengths[i] >= whole):
+            if keywords or (printed and evidence.question_run_lengths[i] >= whole):
                 values[i] = 0.0
             else:
                 shared = sum([weight for word, weight in asked.items() if word in held])
@@ -80,6 +78,10 @@ class QuestionTailoring(Signal):
 
 
 def _printed(evidence: Evidence) -> bool:
-    """Whether the query is a sentence or a title as it stands in print."""
+    """Whether the query is a sentence or a title as it stands in print.
+
+    Wider than `sentinel._echo.states`, which asks for a verb that it knows: what is let off here is only the document
+    that holds the query whole.
+    """
     words, text = evidence.question_words, evidence.question
     return len(words) >= LEAST_TYPED and text.lstrip()[:1].isupper() and not asks(words, text)
