@@ -156,12 +156,14 @@ def validate(
     data: Annotated[str, typer.Argument(help="'bundled', or a folder in BEIR layout")],
 ) -> None:
     """Check a data set: unknown fields, dangling and duplicate ids, empty texts, members that are none."""
-    from benchmarks.validate import check
+    from benchmarks.validate import check, lacking
 
     problems, counts = check(data)
     for problem in problems:
         err.print(f"[red]{escape(problem)}[/]", highlight=False, soft_wrap=True)
     out.print(", ".join(f"{number:,} {name}" for name, number in counts.items()))
+    for sentence in lacking(data, counts):
+        out.print(f"[dim]{sentence}[/]", soft_wrap=True)
     if problems:
         err.print(f"[bold red]{len(problems):,} problem{'s' if len(problems) > 1 else ''}[/]", highlight=False)
         raise typer.Exit(2)

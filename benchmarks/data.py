@@ -128,6 +128,7 @@ class Dataset:
         drilldowns: Shipped drill-downs; empty where they are generated from the corpus.
         hard: Shipped benign-hard queries; empty where they are generated.
         ready_made: Attack documents of the `poison-FAMILY[-NAME].jsonl` files.
+        made: What no file brings and the project has made; see `benchmarks.own_targets`.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Dataset:
     drilldowns: tuple[Drilldown, ...] = ()
     hard: tuple[HardQuery, ...] = ()
     ready_made: tuple[ReadyMade, ...] = ()
+    made: tuple[str, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Passage]:
@@ -180,12 +182,20 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 over every file of the data set."""
+        """First 16 hexadecimal digits of the SHA-256 over every file of the data set, and over what else was made."""
         digest = sha256()
         for path in sorted(self.folder.rglob("*")):
             if path.suffix in (".jsonl", ".tsv"):
                 digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
+        for kind in self.made:
+            digest.update(kind.encode())
         return digest.hexdigest()[:16]
+
+
+def is_log(data: str | Path) -> bool:
+    """Whether a folder has questions and no labels of any kind: users' questions as they were asked."""
+    folder = Path(data)
+    return (folder / "queries.jsonl").is_file() and not any(folder.glob("qrels/*.tsv"))
 
 
 def load(data: str | Path, *, unlabelled: bool = False) -> Dataset:

@@ -12,7 +12,9 @@ from langchain_core.embeddings import Embeddings
 from benchmarks import alone, answer_checks_page, perf_answers
 from benchmarks.alone import BENIGN, Figures, Subject, attacks_on, manifests
 from benchmarks.answer_checks import Checks, check_answers
-from benchmarks.data import Dataset, load
+from benchmarks.data import Dataset
+from benchmarks.own_targets import attacked_data, counted, told
+from benchmarks.readings import K
 from benchmarks.statistics import Estimate
 from defenses import DEFENSES
 from sentinel.errors import ConfigurationError
@@ -132,8 +134,8 @@ def defenses_command(
     if times is not None and part == "documents":
         raise ConfigurationError("--times are those of answers; leave --stage documents out")
     timed = None if times is None else perf_answers.read(times)
-    dataset = load(data)
     embeddings = load_embeddings(model)
+    dataset = attacked_data(data, embeddings, seed, K, report=report)
     parts = ["sentinel-bench", "defenses", "--data", dataset.name, "--seed", str(seed)]
     parts += ["--limit", str(limit)] if limit is not None else []
     parts += ["--stage", part] if part is not None else []
@@ -159,11 +161,12 @@ def defenses_command(
 def render(figures: Figures, data: Dataset, command: str, title: str | None = None) -> str:
     """The page: preface, where the figures come from, the table, the prompt defenses, notes."""
     undefended = figures[()]
+    made = f"Targets: {told(missing)} " if (missing := counted(data)) else ""
     counts = ", ".join(f"{name} {undefended[name]['recall_ratio@5'].n}" for name in BENIGN if name in undefended)
     lines = [
         PREFACE,
         f"Data set: {title or data.name} ({len(data.passages):,} passages, {len(data.queries):,} questions). Sessions: "
-        f"{counts}. At most {alone.INTERROGATED} targets are interrogated. Made by\n\n    {command}\n",
+        f"{counts}. At most {alone.INTERROGATED} targets are interrogated. {made}Made by\n\n    {command}\n",
         "| stage | defense | benign | drill-down | hard | under attack | better than | p50 ms | p95 ms | "
         f"p50 / {RATIO_TO[0]} |",
         "|---|---|---|---|---|---|---|---|---|---|",

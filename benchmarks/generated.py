@@ -17,6 +17,7 @@ from benchmarks._overlap import copies
 from benchmarks.attacks import ATTACKS, Session, rng
 from benchmarks.attacks._substitutes import STOP
 from benchmarks.data import Dataset, MembershipTarget, Passage, PoisonTarget
+from benchmarks.pseudo_labels import LABELS
 from benchmarks.questions import about_fact, document_frequencies, interrogation, telling_words
 from benchmarks.splits import split
 from sentinel.text import words
@@ -60,28 +61,53 @@ def generated(data: Dataset, seed: int) -> Dataset:
         free += spare
     count = min(MOST, max(math.floor(len(free) * HELD_OUT), min(FEWEST_HELD_OUT, len(free) // 4)))
     held, rest = free[:count], free[count:]
+    passages, outside = hold_out(data.passages, held)
     gone = {passage.id for passage in held}
-    passages = tuple(p for p in data.passages if p.id not in gone)
-    repeated = copies([p.text for p in held], ((p.id, p.text) for p in passages))
-    outside = [p for i, p in enumerate(held) if i not in repeated]
     members = rest[: len(outside)]
     frequencies = document_frequencies(p.text for p in passages)
-    targets = [
-        MembershipTarget(
-            p.id, member, p.text, p.title, interrogation(p.text, frequencies, len(passages), rng(seed, "asked", p.id))
-        )
-        for chosen, member in ((members, True), (outside, False))
-        for p in chosen
-    ]
     return replace(
         data,
         name=f"{data.name}-generated-{seed}",
         passages=passages,
-        queries=tuple(q for q in data.queries if not q.gold or not q.gold <= gone),
-        membership=tuple(sorted(targets, key=lambda target: target.id)),
+        queries=tuple(replace(q, gold=q.gold - gone) for q in data.queries if not q.gold or not q.gold <= gone),
+        membership=membership_targets(members, outside, frequencies, len(passages), seed),
         poison=tuple(_poison(rest[len(members) :], frequencies, len(passages), seed)),
         ready_made=(),
     )
+
+
+def hold_out(corpus: Sequence[Passage], held: Sequence[Passage]) -> tuple[tuple[Passage, ...], list[Passage]]:
+    """Take passages out of a corpus.
+
+    Returns:
+        The others, and those of `held` that are really gone: a passage that another one repeats is no non-member.
+    """
+    gone = {passage.id for passage in held}
+    left = tuple(p for p in corpus if p.id not in gone)
+    repeated = copies([p.text for p in held], ((p.id, p.text) for p in left))
+    return left, [p for i, p in enumerate(held) if i not in repeated]
+
+
+def membership_targets(
+    members: Sequence[Passage], outside: Sequence[Passage], frequencies: Counter[str], documents: int, seed: int
+) -> tuple[MembershipTarget, ...]:
+    """Passages as targets, by id, each with yes/no questions made of its text.
+
+    Args:
+        members: Those that stand in the corpus.
+        outside: Those that do not.
+        frequencies: In how many documents each word stands.
+        documents: How many there are.
+        seed: Of the questions.
+    """
+    targets = [
+        MembershipTarget(
+            p.id, member, p.text, p.title, interrogation(p.text, frequencies, documents, rng(seed, "asked", p.id))
+        )
+        for chosen, member in ((members, True), (outside, False))
+        for p in chosen
+    ]
+    return tuple(sorted(targets, key=lambda target: target.id))
 
 
 def benign_sessions(data: Dataset, made: Dataset, name: str, seed: int) -> list[Session]:
@@ -103,9 +129,10 @@ def benign_sessions(data: Dataset, made: Dataset, name: str, seed: int) -> list[
 
 def _free(data: Dataset, seed: int) -> tuple[list[Passage], list[Passage]]:
     """Passages that nothing else needs, and those that only benign sessions of the fit part do."""
-    targets = {target.id for target in data.membership}
+    targets = {target.id for target in data.membership} | _falsified(data)
     needed: dict[bool, set[str]] = {True: set(), False: set()}
-    for name in BENIGN:
+    # What search happens to find for questions without labels would leave nothing free, and nobody judges by it.
+    for name in BENIGN if LABELS not in data.made else BENIGN[1:]:
         sessions = ATTACKS.get(name)().sessions(data, seed)
         parts = split(sessions, seed, name)
         for session in sessions:
@@ -113,6 +140,11 @@ def _free(data: Dataset, seed: int) -> tuple[list[Passage], list[Passage]]:
     usable = [p for p in data.passages if p.id not in targets and len(p.text.split()) >= FEWEST_WORDS]
     later = [p for p in usable if p.id not in needed[False]]
     return [p for p in later if p.id not in needed[True]], [p for p in later if p.id in needed[True]]
+
+
+def _falsified(data: Dataset) -> set[str]:
+    """Passages that targets of `benchmarks.own_targets` speak of, where no question under test keeps them apart."""
+    return {key for target in data.poison for key in target.gold}
 
 
 def _poison(passages: Sequence[Passage], frequencies: Counter[str], documents: int, seed: int) -> list[PoisonTarget]:

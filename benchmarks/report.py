@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchmarks import _charts as charts
-from benchmarks import answer_table
+from benchmarks import answer_table, own_targets
 from benchmarks._grid import HEADING
 from benchmarks._worse import worse_than_none
 from benchmarks.attacks import Family
@@ -249,6 +249,9 @@ def _shows_not(run: Mapping[str, Any], found: Cells, attacks: Sequence[str]) -> 
         said.insert(
             1, "No language model answered: what a real one would repeat, refuse or get wrong was not measured."
         )
+    if made := run["data"].get("made"):
+        sentence = own_targets.told(made)
+        said.insert(1, f"{sentence[0].upper()}{sentence[1:]}")
     if errors:
         said.append(f"{errors:,} sessions failed. They count in no headline figure; a failure is no success.")
     if any(missed.values()):

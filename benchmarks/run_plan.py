@@ -14,9 +14,9 @@ from benchmarks.answering import NO_GENERATOR, Answers, Report, chosen, load
 from benchmarks.artefacts import AUTO, SHIPPED
 from benchmarks.attacks import ATTACKS
 from benchmarks.data import Dataset
-from benchmarks.data import load as load_data
 from benchmarks.metrics import METRICS
 from benchmarks.oracle import NAME as ORACLE
+from benchmarks.own_targets import attacked_data
 from benchmarks.summary import REFERENCE
 from defenses import build
 from sentinel.errors import ConfigurationError, unknown_name
@@ -107,7 +107,9 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
         )
     planners = _planners(policies, options.controller)
     half = _answer_half(options)
-    data = load_data(options.data)
+    model = embeddings.load_embeddings(options.embeddings)
+    answering = half is not None
+    data = attacked_data(options.data, model, options.seed, options.k, answered=answering, report=report)
     answers = None if half is None else Answers(data=data, report=report, **half)
     settings = runner.Settings(
         policies=planners,
@@ -122,7 +124,6 @@ def plan(options: Options, report: Report = lambda *_: None) -> RunPlan:
     runner.prepare(data, settings)
     if answers is not None and answers.generation is not None:
         _check_private(answers, policies)
-    model = embeddings.load_embeddings(options.embeddings)
     source = options.calibration if made else Calibration.load(Path(options.calibration)).hash
     generator = NO_GENERATOR if answers is None else answers.generator.name
     config = runner.config(data, settings, embeddings.fingerprint(model), generator, source)

@@ -19,6 +19,7 @@ from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
 from benchmarks.oracle import NAME as ORACLE
 from benchmarks.oracle import OraclePolicy
+from benchmarks.own_targets import counted
 from benchmarks.runfolder import SPLIT, SUMMARY, RunFolder
 from benchmarks.samples import Sample
 from benchmarks.splits import split
@@ -111,7 +112,7 @@ def config(data: Dataset, settings: Settings, embeddings: str, generator: str, c
         "schema": 1,
         "version": __version__,
         "code": code_hash(),
-        "data": {"name": data.name, "hash": data.hash},
+        "data": {"name": data.name, "hash": data.hash, **({"made": made} if (made := counted(data)) else {})},
         "policies": {
             name: policy.model_dump(mode="json", exclude={"calibration"})
             for name, policy in settings.resolved_policies().items()

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks import answer_table
+from benchmarks import answer_table, own_targets
 from benchmarks._grid import ASCII, HEADING, Column, Glyphs, layout, lines
 from benchmarks._worse import higher_is_better, worse_than_none
 from benchmarks.attacks import ATTACKS, Family
@@ -131,6 +131,8 @@ def _render_context(
     console.print()
     shown = [_has_intervals(table, glyphs) for table in tables]
     legend = notes(found, attacks, glyphs, any(shown), not all(shown), bool(time))
+    if made := summary["run"]["data"].get("made"):
+        legend.append(("targets", own_targets.told(made)))
     indent = max(len(label) for label, _ in legend) + 2
     for label, what in legend:
         for number, part in enumerate(textwrap.wrap(what, max(20, console.width - indent), break_on_hyphens=False)):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import _overlap as overlap
-from benchmarks.data import BUNDLED, FAMILIES, family_of, load
+from benchmarks.data import BUNDLED, FAMILIES, family_of, is_log, load
 
 MOST_PER_FILE = 50
 POISON_TEXTS = 5
@@ -88,10 +88,11 @@ def check(data: str | Path) -> tuple[list[str], dict[str, int]]:
         the data set holds.
 
     Raises:
-        DataError: There is no such folder, or it lacks corpus.jsonl, queries.jsonl or qrels/test.tsv.
+        DataError: There is no such folder, or it lacks corpus.jsonl or queries.jsonl, or test.tsv among its qrels.
     """
     folder = BUNDLED if str(data) == "bundled" else Path(data)
-    if not all((folder / name).is_file() for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")):
+    needed = ("corpus.jsonl", "queries.jsonl", *(() if is_log(folder) else ("qrels/test.tsv",)))
+    if not all((folder / name).is_file() for name in needed):
         load(data)  # says what is missing
     problems = _Problems()
     fields = dict(_FIELDS)
@@ -115,6 +116,21 @@ def check(data: str | Path) -> tuple[list[str], dict[str, int]]:
     counts = {thing: len(files[name]) for thing, name in _COUNTED.items()}
     ready_made = sum(len(files[name]) for name, known in fields.items() if known is _READY_MADE)
     return problems.lines(), counts | ({"ready-made attacks": ready_made} if ready_made else {})
+
+
+def lacking(data: str | Path, counts: Mapping[str, int]) -> list[str]:
+    """What a data set does without, and what is done about it: a sentence each.
+
+    Args:
+        data: As given to `check`.
+        counts: What that found.
+    """
+    said = []
+    if missing := [kind for kind in ("membership", "poison") if not counts[f"{kind} targets"]]:
+        said.append(f"no {' or '.join(missing)} targets: `run` makes them, of the corpus and its questions")
+    if is_log(BUNDLED if str(data) == "bundled" else data):
+        said.append("no qrels: what undefended search finds is what `run` takes for found")
+    return said
 
 
 def _read(path: Path, name: str, problems: _Problems) -> Iterator[Row]:
@@ -201,7 +217,9 @@ def _check_corpus(corpus: list[Row], problems: _Problems) -> None:
 
 
 def _check_gold(folder: Path, files: Mapping[str, list[Row]], problems: _Problems) -> None:
-    """Dangling ids in qrels/test.tsv, and questions that nothing answers."""
+    """Dangling ids in qrels/test.tsv, and questions that nothing answers; where nothing is labelled, nothing."""
+    if is_log(folder):
+        return
     queries = {key: row.line for row in files["queries.jsonl"] if (key := row.text("_id"))}
     passages = {row.text("_id") for row in files["corpus.jsonl"]}
     name, answered, seen = "qrels/test.tsv", set(), dict[tuple[str, str], int]()

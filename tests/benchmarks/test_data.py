@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data import Dataset, load
+from benchmarks.data import Dataset, is_log, load
 from sentinel.errors import DataError
 from tests.benchmarks.datasets import files, prose, write
 
@@ -170,7 +170,10 @@ def test_a_log_of_questions_needs_no_qrels(folder: Path) -> None:
     labelled = load(folder)
     everything = load(folder, unlabelled=True)
     assert everything.queries[: len(labelled.queries)] == labelled.queries
+    assert not is_log(folder)
     (folder / "qrels" / "test.tsv").unlink()
+    assert is_log(folder)
+    assert not is_log(folder / "nowhere")
     found = load(folder, unlabelled=True)
     assert [q.id for q in found.queries] == [q.id for q in everything.queries]
     assert not any(q.gold for q in found.queries)

@@ -192,6 +192,13 @@ def test_runs_that_hold_little() -> None:
     assert Page(html(summary)).open == []
 
 
+def test_targets_that_were_made_are_told() -> None:
+    summary = made_summary()
+    assert "Made of its text by rule" not in html(summary)
+    summary["run"]["data"]["made"] = {"poison": 40}
+    assert "The data set brings no poison.jsonl. Made of its text by rule: false claims on 40 questions" in html(summary)
+
+
 def test_the_headline() -> None:
     points = [charts.Point("none", 1.0, 1.0), charts.Point("bad", 0.5, 0.9), charts.Point("good", 0.98, 0.1)]
     assert headline("x", points) == (

@@ -286,6 +286,13 @@ def test_a_trial_is_called_one() -> None:
     assert "trial" not in rendered(made_summary(), 80)
 
 
+def test_targets_that_were_made_are_told() -> None:
+    summary = made_summary()
+    assert "targets" not in rendered(summary, 200).split()
+    summary["run"]["data"]["made"] = {"membership": 40}
+    assert "the data set brings no membership.jsonl. Made of its text by rule: 40 documents" in rendered(summary, 200)
+
+
 def test_attackers_who_know_the_defense_are_named() -> None:
     assert "None of them knows the defense" in rendered(made_summary(), 120)
     assert "Only those of mba@adaptive know the defense" in rendered(made_summary(TWELVE), 120)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.data import load
-from benchmarks.validate import check
+from benchmarks.validate import check, lacking
 from sentinel.errors import DataError
 
 Rows = list[dict[str, Any]]
@@ -107,11 +107,25 @@ def test_only_corpus_questions_and_qrels_are_needed(tmp_path: Path) -> None:
     assert "ready-made attacks" not in counts
 
 
+def test_a_log_of_questions_is_sound_and_what_it_does_without_is_said(tmp_path: Path) -> None:
+    rows = {name: found for name, found in files().items() if name in ("corpus.jsonl", "queries.jsonl")}
+    folder = write(tmp_path / "data", rows)
+    targets = "no membership or poison targets: `run` makes them, of the corpus and its questions"
+    assert lacking(folder, check(folder)[1]) == [targets]
+    (folder / "qrels" / "test.tsv").unlink()
+    problems, counts = check(folder)
+    assert problems == []
+    labels = "no qrels: what undefended search finds is what `run` takes for found"
+    assert lacking(folder, counts) == [targets, labels]
+    assert lacking("bundled", check("bundled")[1]) == []
+
+
 @pytest.mark.parametrize("missing", ["", "corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
 def test_what_is_missing_is_said_as_load_says_it(tmp_path: Path, missing: str) -> None:
     folder = tmp_path / "data"
     if missing:
         (write(folder, files()) / missing).unlink()
+        (folder / "qrels" / "train.tsv").touch()  # somebody has labels, of another split
     with pytest.raises(DataError) as expected:
         load(folder)
     with pytest.raises(DataError) as said:
