@@ -203,17 +203,19 @@ def load(data: str | Path, *, unlabelled: bool = False) -> Dataset:
 
     Args:
         data: `bundled`, or a folder.
-        unlabelled: Keep questions whose gold passages nobody knows, and do without qrels: a log of questions is
-            enough to fit and to calibrate on, where what the undefended search finds is what may be lost.
+        unlabelled: Keep questions whose gold passages nobody knows, as is done anyway where a folder has no qrels: a
+            log of questions is enough to fit and to calibrate on, where what the undefended search finds is what may
+            be lost.
 
     Raises:
-        DataError: No folder, no corpus.jsonl or queries.jsonl or qrels, an empty corpus, duplicate ids, a malformed
-            line, or no question (whose gold passage stands in the corpus, unless `unlabelled`).
+        DataError: No folder, no corpus.jsonl or queries.jsonl, qrels without a test.tsv, an empty corpus, duplicate
+            ids, a malformed line, or no question (whose gold passage stands in the corpus, unless `unlabelled`).
     """
     bundled = str(data) == "bundled"
     folder = BUNDLED if bundled else Path(data)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
+    unlabelled = unlabelled or is_log(folder)
     needed = ("corpus.jsonl", "queries.jsonl", *(() if unlabelled else ("qrels/test.tsv",)))
     for name in needed:
         if not (folder / name).is_file():

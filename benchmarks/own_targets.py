@@ -18,7 +18,7 @@ from benchmarks._falsehoods import find_facts, prefix
 from benchmarks._told import Claim, in_voices, on_answer, on_question
 from benchmarks.attacks import rng
 from benchmarks.attacks._substitutes import STOP
-from benchmarks.data import Dataset, Passage, PoisonTarget, Query, is_log, load
+from benchmarks.data import Dataset, Passage, PoisonTarget, Query, load
 from benchmarks.generated import FEWEST_WORDS, hold_out, membership_targets
 from benchmarks.pseudo_labels import LABELS, labelled
 from benchmarks.questions import about_fact, document_frequencies, telling_words
@@ -62,8 +62,7 @@ def attacked_data(
     Raises:
         DataError: See `benchmarks.data.load`.
     """
-    data = load(path, unlabelled=is_log(path))
-    return attackable(data, seed, lambda left: labelled(left, model, k, report), answered=answered)
+    return attackable(load(path), seed, lambda left: labelled(left, model, k, report), answered=answered)
 
 
 def attackable(

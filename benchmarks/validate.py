@@ -91,8 +91,8 @@ def check(data: str | Path) -> tuple[list[str], dict[str, int]]:
         DataError: There is no such folder, or it lacks corpus.jsonl or queries.jsonl, or test.tsv among its qrels.
     """
     folder = BUNDLED if str(data) == "bundled" else Path(data)
-    needed = ("corpus.jsonl", "queries.jsonl", *(() if is_log(folder) else ("qrels/test.tsv",)))
-    if not all((folder / name).is_file() for name in needed):
+    labels = () if is_log(folder) else ("qrels/test.tsv",)
+    if not all((folder / name).is_file() for name in ("corpus.jsonl", "queries.jsonl", *labels)):
         load(data)  # says what is missing
     problems = _Problems()
     fields = dict(_FIELDS)

@@ -67,6 +67,7 @@ def test_hash_follows_every_file_and_nothing_else(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
 def test_no_such_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
+    (folder / "qrels" / "train.tsv").touch()  # else it is a log of questions, which has no labels
     assert refused(folder).startswith(f"{folder}: no {name}")
 
 
@@ -174,12 +175,16 @@ def test_a_log_of_questions_needs_no_qrels(folder: Path) -> None:
     (folder / "qrels" / "test.tsv").unlink()
     assert is_log(folder)
     assert not is_log(folder / "nowhere")
-    found = load(folder, unlabelled=True)
+    found = load(folder)
+    assert found == load(folder, unlabelled=True)
     assert [q.id for q in found.queries] == [q.id for q in everything.queries]
     assert not any(q.gold for q in found.queries)
+    (folder / "qrels" / "train.tsv").touch()  # somebody has labels, of another split
+    assert not is_log(folder)
     assert (
         refused(folder) == f"{folder}: no qrels/test.tsv; a data set has corpus.jsonl, queries.jsonl and qrels/test.tsv"
     )
+    (folder / "qrels" / "train.tsv").unlink()
     (folder / "queries.jsonl").write_text("")
     with pytest.raises(DataError, match=r"queries\.jsonl: no question$"):
         load(folder, unlabelled=True)

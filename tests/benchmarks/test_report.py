@@ -196,7 +196,9 @@ def test_targets_that_were_made_are_told() -> None:
     summary = made_summary()
     assert "Made of its text by rule" not in html(summary)
     summary["run"]["data"]["made"] = {"poison": 40}
-    assert "The data set brings no poison.jsonl. Made of its text by rule: false claims on 40 questions" in html(summary)
+    assert "The data set brings no poison.jsonl. Made of its text by rule: false claims on 40 questions" in html(
+        summary
+    )
 
 
 def test_the_headline() -> None:
