@@ -59,15 +59,19 @@ UNCOUNTED = 0.2
 SUREST = 0.9
 """The mildest threshold of `suspicion_filter`."""
 PROBED = (
-    (1000, 1000, 12, 8), (1000, 1000, 8, 5), (1000, 1000, 6, 2), (48, 48, 8, 5), (48, 48, 6, 2),
-    (30, 28, 8, 5), (30, 28, 6, 2), (18, 16, 8, 5), (12, 10, 8, 5), (12, 10, 6, 2),
+    (1000, 1000, 12, 8, 14.0), (1000, 1000, 8, 5, 11.0), (1000, 1000, 6, 2, 8.0), (48, 48, 8, 5, 11.0),
+    (48, 48, 6, 2, 8.0), (30, 28, 8, 5, 11.0), (30, 28, 6, 2, 8.0), (18, 16, 8, 5, 11.0), (12, 10, 8, 5, 11.0),
+    (12, 10, 6, 2, 8.0),
 )  # fmt: skip
-"""Strengths of `hide_probed`: run, grams, words and apart. To hide what is copied in one piece costs who pastes an
-excerpt, to hide what is copied with holes does not: how far to go in the one does not say how far in the other."""
+"""Strengths of `hide_probed`: run, grams, words, apart and broken. To hide what is copied in one piece costs who pastes
+an excerpt, to hide what is copied with holes does not: how far to go in the one does not say how far in the other."""
 CANDIDATES: tuple[tuple[str, Mapping[str, object]], ...] = (
     *(
-        ("hide_probed", {"run": run, "grams": grams, "words": words, "ordered": 0.35, "apart": apart})
-        for run, grams, words, apart in PROBED
+        (
+            "hide_probed",
+            {"run": run, "grams": grams, "words": words, "ordered": 0.35, "apart": apart, "broken": broken},
+        )
+        for run, grams, words, apart, broken in PROBED
     ),
     *(
         ("hide_for_client", {"yes_no_run": run, "document_concentration": other, "weight_in_document": other})

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel._overlap import Laid, Stretch
-from sentinel._passage import CHARACTERS, Passage, passage, read_all, stem_codes
+from sentinel._passage import CHARACTERS, Codes, Passage, passage, read_all, stem_codes
 from sentinel._requests import question_of
 from sentinel.client_state import ClientState
 from sentinel.corpus import CorpusProfile
@@ -128,12 +128,16 @@ class Evidence:
         )
 
     @cached_property
-    def _laid(self) -> Laid:
-        stems = [
+    def candidate_stems(self) -> list[Codes]:
+        """The codes of the stems of `candidate_words`."""
+        return [
             read.stems if read.words is found else stem_codes(found)
             for read, found in zip(self.passages, self.candidate_words, strict=True)
         ]
-        return Laid(self.candidate_words, stems)
+
+    @cached_property
+    def _laid(self) -> Laid:
+        return Laid(self.candidate_words, self.candidate_stems)
 
     @cached_property
     def places(self) -> list[list[int]]:

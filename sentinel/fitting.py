@@ -58,6 +58,7 @@ SLOPE = float(np.log(10.0))
 
 MECHANISMS: Mapping[str, str] = {
     "aligned_chain": "copying",
+    "broken_copy": "copying",
     "verbatim_run": "copying",
     "document_form": "form",
     "query_length": "form",

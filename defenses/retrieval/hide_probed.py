@@ -8,6 +8,7 @@ from defenses.base import DefenseManifest, Resources, Selection, SelectionDefens
 from defenses.query.neutralise_placeholders import neutralise
 from defenses.retrieval._alignment import OrderFinder
 from defenses.retrieval._copies import with_copies
+from sentinel._broken import broken
 from sentinel._located import MAX_CHARACTERS
 from sentinel.evidence import Evidence
 from sentinel.manifest import Cost, Stage
@@ -22,11 +23,12 @@ class HideProbed(SelectionDefense):
 
     Similarity alone cannot tell a probe from a good question; wording can: a probe carries a stretch of its target, a
     question does not. A document goes if it shares a run of `run` words with the query, if it holds `share` of the
-    query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), or if it holds `ordered`
-    of any 32 of the query's content words in a row, inflected or not, in their order and `words` of all (a cloze
-    without markers, some words deleted and some substituted, breaks the 3-grams and keeps the order; text that is put
-    around it changes neither). Blanks and instructions for filling them in say nothing about a document: of a short
-    one they would outnumber the words.
+    query's 3-grams and those are at least `grams` (placeholders cut runs, not all 3-grams), if it holds `ordered` of
+    any 32 of the query's content words in a row, inflected or not, in their order and `words` of all (a cloze without
+    markers, some words deleted and some substituted, breaks the 3-grams and keeps the order; text that is put around
+    it changes neither), or if `broken` words of the query are a copy of it with something changed, as `broken_copy`
+    counts them (a short stretch of a record has few content words, and keeps the others). Blanks and instructions for
+    filling them in say nothing about a document: of a short one they would outnumber the words.
 
     Who pastes a long excerpt in good faith loses that one document as well: when to use this is a policy's decision.
     `apart` tells the two where it matters: an excerpt stands in its document in one piece, the words of a probe with
@@ -49,6 +51,12 @@ class HideProbed(SelectionDefense):
     ordered: float = Field(
         0.5, gt=0.0, le=1.0, description="share of any 32 content words of the query that is too large"
     )
+    broken: float = Field(
+        12.0,
+        ge=0.0,
+        le=256.0,
+        description="words copied in pieces, as broken_copy counts them, that are too many; 0: any number may",
+    )
     apart: int = Field(0, ge=0, le=256, description="of those, as many beyond the length of the longest run; 0: any")
     cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
 
@@ -57,12 +65,14 @@ class HideProbed(SelectionDefense):
         wanted = word_ngrams(evidence.request.query, 3)
         order = OrderFinder(words_of(neutralise(evidence.request.query[:MAX_CHARACTERS])))
         hidden: dict[int, str] = {}
-        trigrams = evidence.shared_trigrams(wanted)
-        for candidate, words, run, common in zip(
-            evidence.candidates, evidence.candidate_words, evidence.run_lengths, trigrams, strict=True
+        trigrams, pieces = evidence.shared_trigrams(wanted), broken(evidence).tolist()
+        for candidate, words, run, common, copied in zip(
+            evidence.candidates, evidence.candidate_words, evidence.run_lengths, trigrams, pieces, strict=True
         ):
             if run >= self.run or (common >= self.grams and common >= self.share * len(wanted)):
                 hidden[candidate.position] = f"the query copies it ({run} words in a row, {common} 3-grams)"
+            elif 0.0 < self.broken <= copied:
+                hidden[candidate.position] = f"the query is a copy of it with something changed ({copied:.0f} words)"
             elif len(order) >= self.words:
                 matched = order.in_order(words)
                 pieced = not self.apart or matched - run >= self.apart

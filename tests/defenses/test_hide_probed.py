@@ -33,8 +33,8 @@ def test_a_masked_probe_is_found_by_its_3_grams():
     # Three pieces of 7 words: no run of 12, but 3 * 5 = 15 3-grams of the query's 25 (21 + 3 * 2 words, less 2).
     assert keep(masked, [target, "another text about something else"]) == (1,)
     assert keep(masked, [target], grams=15, share=0.6) == ()
-    assert keep(masked, [target], grams=16, words=256) == (0,)
-    assert keep(masked, [target], share=0.61, words=256) == (0,)
+    assert keep(masked, [target], grams=16, words=256, broken=0.0) == (0,)
+    assert keep(masked, [target], share=0.61, words=256, broken=0.0) == (0,)
 
 
 def test_a_short_question_hides_nothing_even_where_it_stands_verbatim():
@@ -59,6 +59,22 @@ def test_every_copy_goes():
     assert selection.dropped[0] == selection.dropped[2] == "the query copies it (12 words in a row, 10 3-grams)"
 
 
+RECORD = (
+    "The keeper Aldwin carried seven copper kettles across the frozen marsh before the abbot rang the cracked bell."
+)
+PIECE = "The keeper Aldwin carries seven copper kettle across the marshes before the abbots rang the bell"
+
+
+def test_a_short_copy_with_something_changed_is_too_much():
+    mild = {"run": 1000, "grams": 1000, "words": 256}
+    assert keep(PIECE, ["something else", RECORD], **mild) == (0,)
+    assert keep(PIECE, [RECORD], **mild, broken=200.0) == (0,)
+    assert keep(PIECE, [RECORD], **mild, broken=0.0) == (0,)  # none are too many
+    assert keep(RECORD, [RECORD], **mild) == (0,)  # pasted as it stands: `run` and `grams` judge that
+    selection = HideProbed(**mild).select(evidence(PIECE, [RECORD]), RiskProfile(), Resources())
+    assert selection.dropped[0].startswith("the query is a copy of it with something changed (1")
+
+
 TARGET = (
     "Rotenone impaired mitochondrial respiration in cultured astrocytes within hours, lowered viability by thirty "
     "percent, depleted glutathione, and raised lactate release before apoptosis became visible in the dishes."
@@ -73,8 +89,8 @@ CLOZE = (
 def test_a_cloze_without_marks_is_found_by_the_order_of_its_words():
     assert keep(CLOZE, ["another text about something else", TARGET]) == (0,)
     # Neither a run nor 3-grams give it away.
-    assert keep(CLOZE, [TARGET], ordered=1.0) == (0,)
-    found = HideProbed().select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
+    assert keep(CLOZE, [TARGET], ordered=1.0, broken=0.0) == (0,)
+    found = HideProbed(broken=0.0).select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
     assert found.dropped[0] == "the query follows it (14 content words in order)"
     assert keep(CLOZE, [TARGET], words=15) == (0,)
 
@@ -179,7 +195,7 @@ def test_an_excerpt_in_one_piece_is_told_from_a_probe_with_holes():
 @pytest.mark.parametrize(("apart", "kept"), [(28, ()), (29, (0,))])
 def test_words_apart_are_those_in_order_beyond_the_longest_run(apart, kept):
     holes = " ".join(w for i, w in enumerate(WORDS) if i % 5 != 2)  # 32 words in runs of four, the first two alone
-    assert keep(holes, [" ".join(WORDS)], run=1000, grams=1000, words=10, apart=apart) == kept
+    assert keep(holes, [" ".join(WORDS)], run=1000, grams=1000, words=10, apart=apart, broken=0.0) == kept
 
 
 @given(
