@@ -25,8 +25,11 @@ NOTHING = 0.0005
 """Mean harm that is not worth any loss of benign users."""
 SURE = 0.8
 """Share of what is promised that the fit part's sessions may lose for a setting to be expected to keep the promise."""
-QUIETER = 8.0
-"""How much smaller than a generated attack's the odds of one may be that nobody generated, and it still counts."""
+QUIETER: Mapping[bool, float] = {True: 1.0, False: 300.0}
+"""How much smaller than a generated attack's the odds of one may be that nobody generated, and it still counts: by
+whether it comes from a client. Probes are what they are whoever makes them. Of false texts that other hands wrote half
+look several hundred times less likely than those that a rule has made, which models are fitted on (measured on the
+bundled data, whose own poisons nothing is fitted on)."""
 FURTHER = 0.1
 """Share of what is promised that to go further by a client's past alone may cost the fit part's sessions."""
 NO_MORE = 0.01
@@ -90,9 +93,10 @@ def best_settings(
             continue
         steps.append(_steps(part, benign, alphas))
         lost.append(_mean_losses(benign, part, steps[-1]))
-        tables = [harm_by_setting(a, part, steps[-1]) for a in attacked if _by_client(a) == ("client" in side)]
+        clients = "client" in side
+        tables = [harm_by_setting(a, part, steps[-1]) for a in attacked if _by_client(a) == clients]
         met = [table for table in tables if table is not None]
-        harm.append(_of_quieter_ones(np.sum(met, axis=0)) if met else np.zeros(len(RATES)))
+        harm.append(_of_quieter_ones(np.sum(met, axis=0), QUIETER[clients]) if met else np.zeros(len(RATES)))
     kinds = {staged.name for staged in benign}
     # By steps of `NOTHING`; what buys the same costs as little as it may. Of pairs that are alike in both the strongest
     # is taken: attacks that nobody generated look less threatening than these, and sessions that nothing was fitted on
@@ -140,13 +144,13 @@ def _steps(part: Calibration, benign: Sequence[Staged], alphas: Mapping[str, flo
     return steps
 
 
-def _of_quieter_ones(harm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean harm at each step over attacks from those generated to those that look `QUIETER` times less likely.
+def _of_quieter_ones(harm: NDArray[np.float64], quieter: float) -> NDArray[np.float64]:
+    """Mean harm at each step over attacks from those generated to those that look `quieter` times less likely.
 
     To such an attack a price is what one so many times higher is to a generated one. Where the generated ones stand,
     loud or hopeless, a curve is flat that is steep for real ones, and chance decides which price is sold for which.
     """
-    steps = sum(rate <= RATES[0] * QUIETER * (1.0 + 1e-9) for rate in RATES)
+    steps = sum(rate <= RATES[0] * quieter * (1.0 + 1e-9) for rate in RATES)
     level = np.append(harm, np.full(steps - 1, harm[-1]))
     found: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(level, steps).mean(axis=1)
     return found

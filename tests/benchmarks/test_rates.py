@@ -148,16 +148,15 @@ def test_attacks_that_look_less_likely_than_the_generated_ones_count(monkeypatch
     losses = {"hide_probed": below(0.1, 0.008), "echo_filter": below(0.1, 0.008)}
     harms = {"mba": below(0.1, 0.45, 0.6), "jamming": lambda p: 0.5 if p < 0.1 else 0.6 if p < 0.15 else 1.0}
     for quieter, origin in ((1.0, "client"), (8.0, "corpus")):
-        monkeypatch.setattr(module, "QUIETER", quieter)
+        monkeypatch.setattr(module, "QUIETER", {True: quieter, False: quieter})
         _, first, *_ = best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
         assert [name for name, rate in first.items() if rate < 0.1] == [origin]
 
 
 def test_quieter_ones_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RATES", (1.0, 2.0, 4.0, 8.0))
-    monkeypatch.setattr(module, "QUIETER", 4.0)
     # Three prices each, the last one standing for all beyond.
-    assert module._of_quieter_ones(np.array([0.0, 0.3, 0.6, 0.9])).tolist() == pytest.approx([0.3, 0.6, 0.8, 0.9])
+    assert module._of_quieter_ones(np.array([0.0, 0.3, 0.6, 0.9]), 4.0).tolist() == pytest.approx([0.3, 0.6, 0.8, 0.9])
 
 
 def test_nothing_that_costs_is_bought_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
