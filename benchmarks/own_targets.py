@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from langchain_core.embeddings import Embeddings
 
@@ -121,7 +122,8 @@ def _with_membership(data: Dataset, seed: int) -> Dataset:
 
     A question whose only passages leave the corpus is asked no more.
     """
-    usable = [p for p in data.passages if len(p.text.split()) >= FEWEST_WORDS and p.id not in _asked_about(data)]
+    asked_about = {d.doc_id for d in data.drilldowns} | {h.doc_id for h in data.hard}
+    usable = [p for p in data.passages if len(p.text.split()) >= FEWEST_WORDS and p.id not in asked_about]
     needed = {key for query in data.queries for key in query.gold}
     free = [p for p in usable if p.id not in needed]
     pool = free if SHARE * len(free) >= FEW else usable
@@ -144,29 +146,44 @@ def _with_membership(data: Dataset, seed: int) -> Dataset:
     )
 
 
-def _asked_about(data: Dataset) -> set[str]:
-    return {d.doc_id for d in data.drilldowns} | {h.doc_id for h in data.hard}
+@dataclass(frozen=True)
+class _Words:
+    """What is known of a corpus's words.
+
+    Attributes:
+        frequencies: In how many documents each stands.
+        documents: How many there are.
+        vocabulary: Those that token noise is made of.
+    """
+
+    frequencies: Counter[str]
+    documents: int
+    vocabulary: list[str]
+
+    @classmethod
+    def of(cls, data: Dataset) -> _Words:
+        """Read a corpus."""
+        frequencies = document_frequencies(p.text for p in data.passages)
+        return cls(frequencies, len(data.passages), sorted(word for word in frequencies if len(word) > 2))
+
+    def telling(self, text: str) -> list[str]:
+        """Words that say what a text is about, the weightiest first; words of the corpus only."""
+        found = telling_words(text, self.frequencies, self.documents)
+        return [word for word in found if word not in STOP and self.frequencies[word]]
 
 
 def _with_poison(data: Dataset, seed: int, *, answered: bool) -> Dataset:
     """False claims on the data set's questions, or on facts where it is answers that are wanted and none is known."""
-    frequencies = document_frequencies(p.text for p in data.passages)
-    targets = list(_take(_on_questions(data, frequencies, seed, answered=answered)))
+    known = _Words.of(data)
+    targets = tuple(islice(_on_questions(data, known, seed, answered=answered), MOST))
     if len(targets) < FEWEST:
-        targets = list(_take(_on_facts(data, frequencies, seed)))
+        targets = tuple(islice(_on_facts(data, known, seed), MOST))
     if len(targets) < FEWEST:
         return data
-    return replace(data, poison=tuple(targets), made=(*data.made, POISON))
+    return replace(data, poison=targets, made=(*data.made, POISON))
 
 
-def _take(found: Iterator[PoisonTarget]) -> Iterator[PoisonTarget]:
-    for number, target in enumerate(found, 1):
-        yield target
-        if number == MOST:
-            return
-
-
-def _on_questions(data: Dataset, frequencies: Counter[str], seed: int, *, answered: bool) -> Iterator[PoisonTarget]:
+def _on_questions(data: Dataset, known: _Words, seed: int, *, answered: bool) -> Iterator[PoisonTarget]:
     questions = [q for q in data.queries if q.gold]
     answers = sorted({answer for q in questions if (answer := _answer(q))})
     pool = _pool([data.by_id[key] for key in sorted({key for q in questions for key in q.gold} & data.by_id.keys())])
@@ -180,13 +197,13 @@ def _on_questions(data: Dataset, frequencies: Counter[str], seed: int, *, answer
             if claim is None and not answered:
                 claim = on_question(query.text, passage.text, pool, own)
             if claim is not None:
-                target = _target(data, query.id, query.text, passage, claim, frequencies, own)
+                target = _target(query.id, query.text, passage, claim, known, own)
                 if target is not None:
                     yield target
                     break
 
 
-def _on_facts(data: Dataset, frequencies: Counter[str], seed: int) -> Iterator[PoisonTarget]:
+def _on_facts(data: Dataset, known: _Words, seed: int) -> Iterator[PoisonTarget]:
     """Questions on facts of passages, the true value and a false one: with them everybody knows what is right."""
     used = {target.id for target in data.membership} | {key for query in data.queries for key in query.gold}
     free = [p for p in data.passages if p.id not in used]
@@ -195,54 +212,41 @@ def _on_facts(data: Dataset, frequencies: Counter[str], seed: int) -> Iterator[P
     for passage in draw.sample(free, len(free)):
         own = rng(seed, "own claim", passage.id)
         for fact in find_facts(passage.text):
-            telling = _telling(fact.sentence, frequencies, data)
-            asking = [word for word in telling if word not in fact.value.lower()][:3]
+            asking = [word for word in known.telling(fact.sentence) if word not in fact.value.lower()][:3]
             if len(asking) < 3:
                 continue
             question = about_fact(asking, fact.is_number, own)
-            claim = on_question(f"{question} {fact.sentence}", fact.sentence, pool, own)
+            claim = on_question(f"{question} {fact.sentence}", passage.text, pool, own)
             if claim is None or claim.true != fact.value:
                 continue
-            target = _target(data, f"own-{passage.id}", question, passage, claim, frequencies, own)
+            target = _target(f"own-{passage.id}", question, passage, claim, known, own)
             if target is not None:
                 yield target
                 break
 
 
 def _target(
-    data: Dataset,
-    key: str,
-    question: str,
-    passage: Passage,
-    claim: Claim,
-    frequencies: Counter[str],
-    draw: random.Random,
+    key: str, question: str, passage: Passage, claim: Claim, known: _Words, draw: random.Random
 ) -> PoisonTarget | None:
-    subject = [*_telling(question, frequencies, data), *_telling(passage.text, frequencies, data)]
-    telling = [word for word in dict.fromkeys(subject) if word not in claim.false.lower().split()]
+    """The texts that make a claim; None where a passage's words or the voices give too few."""
+    subject = dict.fromkeys([*known.telling(question), *known.telling(passage.text)])
+    telling = [word for word in subject if word not in claim.false.lower().split()]
     if len(telling) < 3:
         return None
     natural = in_voices(claim, passage.text, telling, TEXTS, draw)
     if len(natural) < TEXTS:
         return None
-    vocabulary = sorted(word for word in frequencies if len(word) > 2)
     return PoisonTarget(
         key,
         question,
         natural=natural,
-        hotflip=tuple(f"{prefix(question, vocabulary, draw)} {text}" for text in natural),
+        hotflip=tuple(f"{prefix(question, known.vocabulary, draw)} {text}" for text in natural),
         correct=claim.true,
         incorrect=claim.false,
         short_correct=claim.true,
         short_incorrect=claim.false,
         gold=frozenset({passage.id}),
     )
-
-
-def _telling(text: str, frequencies: Counter[str], data: Dataset) -> list[str]:
-    """Words that say what a text is about, the weightiest first; words of the corpus only."""
-    found = telling_words(text, frequencies, len(data.passages))
-    return [word for word in found if word not in STOP and frequencies[word]]
 
 
 def _answer(query: Query) -> str | None:
