@@ -92,13 +92,13 @@ def test_a_cloze_without_marks_is_found_by_the_order_of_its_words():
     assert keep(CLOZE, [TARGET], ordered=1.0, broken=0.0) == (0,)
     found = HideProbed(broken=0.0).select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
     assert found.dropped[0] == "the query follows it (14 content words in order)"
-    assert keep(CLOZE, [TARGET], words=15) == (0,)
+    assert keep(CLOZE, [TARGET], words=15, broken=0.0) == (0,)
 
 
 def test_blanks_and_what_is_said_about_them_do_not_thin_out_a_short_probe():
     holes = " ".join(f"[MASK_{i}]" if i % 4 == 3 else word for i, word in enumerate(TARGET.split()))
     asked = f"Predict what stands behind each mask in the text below. Reply with one line per mask.\n\n{holes}"
-    settings = {"run": 1000, "grams": 1000, "ordered": 0.5, "apart": 8}
+    settings = {"run": 1000, "grams": 1000, "ordered": 0.5, "apart": 8, "broken": 0.0}
     assert keep(asked, ["another text about something else", TARGET], **settings) == (0,)
     assert keep(holes, [TARGET], **settings) == ()
 
