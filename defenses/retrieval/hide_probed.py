@@ -51,12 +51,8 @@ class HideProbed(SelectionDefense):
     ordered: float = Field(
         0.5, gt=0.0, le=1.0, description="share of any 32 content words of the query that is too large"
     )
-    broken: float = Field(
-        12.0,
-        ge=0.0,
-        le=256.0,
-        description="words copied in pieces, as broken_copy counts them, that are too many; 0: any number may",
-    )
+    # Records of one form are broken copies of each other: without more to go by, none is hidden for it.
+    broken: float = Field(0.0, ge=0.0, le=256.0, description="words of a copy with something changed; 0: any number")
     apart: int = Field(0, ge=0, le=256, description="of those, as many beyond the length of the longest run; 0: any")
     cosine: float = Field(0.95, gt=0.0, le=1.0, description="from which a document is a near-duplicate of a hidden one")
 

@@ -33,8 +33,8 @@ def test_a_masked_probe_is_found_by_its_3_grams():
     # Three pieces of 7 words: no run of 12, but 3 * 5 = 15 3-grams of the query's 25 (21 + 3 * 2 words, less 2).
     assert keep(masked, [target, "another text about something else"]) == (1,)
     assert keep(masked, [target], grams=15, share=0.6) == ()
-    assert keep(masked, [target], grams=16, words=256, broken=0.0) == (0,)
-    assert keep(masked, [target], share=0.61, words=256, broken=0.0) == (0,)
+    assert keep(masked, [target], grams=16, words=256) == (0,)
+    assert keep(masked, [target], share=0.61, words=256) == (0,)
 
 
 def test_a_short_question_hides_nothing_even_where_it_stands_verbatim():
@@ -67,11 +67,11 @@ PIECE = "The keeper Aldwin carries seven copper kettle across the marshes before
 
 def test_a_short_copy_with_something_changed_is_too_much():
     mild = {"run": 1000, "grams": 1000, "words": 256}
-    assert keep(PIECE, ["something else", RECORD], **mild) == (0,)
+    assert keep(PIECE, ["something else", RECORD], **mild, broken=12.0) == (0,)
     assert keep(PIECE, [RECORD], **mild, broken=200.0) == (0,)
-    assert keep(PIECE, [RECORD], **mild, broken=0.0) == (0,)  # none are too many
-    assert keep(RECORD, [RECORD], **mild) == (0,)  # pasted as it stands: `run` and `grams` judge that
-    selection = HideProbed(**mild).select(evidence(PIECE, [RECORD]), RiskProfile(), Resources())
+    assert keep(PIECE, [RECORD], **mild) == (0,)  # any number may be
+    assert keep(RECORD, [RECORD], **mild, broken=12.0) == (0,)  # pasted as it stands: `run` and `grams` judge that
+    selection = HideProbed(**mild, broken=12.0).select(evidence(PIECE, [RECORD]), RiskProfile(), Resources())
     assert selection.dropped[0].startswith("the query is a copy of it with something changed (1")
 
 
@@ -89,16 +89,16 @@ CLOZE = (
 def test_a_cloze_without_marks_is_found_by_the_order_of_its_words():
     assert keep(CLOZE, ["another text about something else", TARGET]) == (0,)
     # Neither a run nor 3-grams give it away.
-    assert keep(CLOZE, [TARGET], ordered=1.0, broken=0.0) == (0,)
-    found = HideProbed(broken=0.0).select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
+    assert keep(CLOZE, [TARGET], ordered=1.0) == (0,)
+    found = HideProbed().select(evidence(CLOZE, [TARGET]), RiskProfile(), Resources())
     assert found.dropped[0] == "the query follows it (14 content words in order)"
-    assert keep(CLOZE, [TARGET], words=15, broken=0.0) == (0,)
+    assert keep(CLOZE, [TARGET], words=15) == (0,)
 
 
 def test_blanks_and_what_is_said_about_them_do_not_thin_out_a_short_probe():
     holes = " ".join(f"[MASK_{i}]" if i % 4 == 3 else word for i, word in enumerate(TARGET.split()))
     asked = f"Predict what stands behind each mask in the text below. Reply with one line per mask.\n\n{holes}"
-    settings = {"run": 1000, "grams": 1000, "ordered": 0.5, "apart": 8, "broken": 0.0}
+    settings = {"run": 1000, "grams": 1000, "ordered": 0.5, "apart": 8}
     assert keep(asked, ["another text about something else", TARGET], **settings) == (0,)
     assert keep(holes, [TARGET], **settings) == ()
 
@@ -195,7 +195,7 @@ def test_an_excerpt_in_one_piece_is_told_from_a_probe_with_holes():
 @pytest.mark.parametrize(("apart", "kept"), [(28, ()), (29, (0,))])
 def test_words_apart_are_those_in_order_beyond_the_longest_run(apart, kept):
     holes = " ".join(w for i, w in enumerate(WORDS) if i % 5 != 2)  # 32 words in runs of four, the first two alone
-    assert keep(holes, [" ".join(WORDS)], run=1000, grams=1000, words=10, apart=apart, broken=0.0) == kept
+    assert keep(holes, [" ".join(WORDS)], run=1000, grams=1000, words=10, apart=apart) == kept
 
 
 @given(
