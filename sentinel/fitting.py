@@ -33,6 +33,7 @@ FAR = 2.0
 """Decades of what one benign request in a hundred shows."""
 FAR_OUT: Mapping[str, float] = {
     "answer_cluster": 0.8,
+    "broken_copy": 1.8,
     "document_concentration": FAR,
     "gibberish": KNEE,
     "question_echo": KNEE,
@@ -44,9 +45,10 @@ FAR_OUT: Mapping[str, float] = {
 """Signals that speak at the far end only, with their knees.
 
 Of candidates: how grammatical usual texts are, and how they repeat themselves or a question, is a matter of genre, and
-what is usual there would drown what a style betrays. Of requests: whoever reads a document stays with it as a prober
-does. A reader's requests come by the dozen, each with a document dwelt on a little more, and would fill the far end of
-P, where room is for those that nobody makes by reading.
+what is usual there would drown what a style betrays. Of requests: who asks whether a sentence is true copies it with
+its verb moved, and whoever reads a document stays with it as a prober does. A reader's requests come by the dozen, each
+with a document dwelt on a little more, and would fill the far end of P, where room is for those that nobody makes by
+reading.
 """
 CAP = 4.0
 """Decades before the knee at which a curve ends: a few hundred benign requests say nothing of one in 10,000."""
