@@ -190,7 +190,8 @@ def test_mechanisms():
 def test_what_speaks_at_the_far_end_is_silent_before_it_whichever_feature_is_made_of_it(name, suffix):
     made = fit(examples(BELL, [9.0] * 50, name + suffix), [name + suffix], 0.01, knee=0.0)
     speaks = float((made.curves[name + suffix].quiet < BELL).mean())
-    assert -np.log10(speaks) == pytest.approx(FAR_OUT[name], abs=0.1)
+    # A tail that is taken for an exponential is not quite the bell's.
+    assert -np.log10(speaks) == pytest.approx(FAR_OUT[name], abs=0.15)
 
 
 def test_a_knee_that_is_further_out_counts():
