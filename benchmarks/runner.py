@@ -19,7 +19,7 @@ from benchmarks.data import Dataset
 from benchmarks.frozen import frozen_vectors
 from benchmarks.oracle import NAME as ORACLE
 from benchmarks.oracle import OraclePolicy
-from benchmarks.own_targets import counted
+from benchmarks.own_targets import MEMBERSHIP, POISON, counted
 from benchmarks.runfolder import SPLIT, SUMMARY, RunFolder
 from benchmarks.samples import Sample
 from benchmarks.splits import split
@@ -143,7 +143,8 @@ def prepare(data: Dataset, settings: Settings) -> list[Job]:
             raise ConfigurationError(f"attack {name!r} scores what is answered; give --generator")
         for need in attack.manifest.needs:
             if not getattr(data, need):
-                raise DataError(f"{data.folder}: attack {name!r} needs {need}, and the data set brings none")
+                small = ", and is too small to make any of" if need in (MEMBERSHIP, POISON) else ""
+                raise DataError(f"{data.folder}: attack {name!r} needs {need}, and the data set brings none{small}")
         if name not in searches:
             raise DataError(f"{data.folder}: attack {name!r} finds no passage that nothing else needs, to be tried on")
         everything = attack.sessions(data, settings.seed)
