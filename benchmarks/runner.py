@@ -143,7 +143,7 @@ def prepare(data: Dataset, settings: Settings) -> list[Job]:
             raise ConfigurationError(f"attack {name!r} scores what is answered; give --generator")
         for need in attack.manifest.needs:
             if not getattr(data, need):
-                small = ", and is too small to make any of" if need in (MEMBERSHIP, POISON) else ""
+                small = " and is too small to make any" if need in (MEMBERSHIP, POISON) else ""
                 raise DataError(f"{data.folder}: attack {name!r} needs {need}, and the data set brings none{small}")
         if name not in searches:
             raise DataError(f"{data.folder}: attack {name!r} finds no passage that nothing else needs, to be tried on")
