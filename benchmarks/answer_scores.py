@@ -38,9 +38,9 @@ def scorable(attack: Attack) -> bool:
 
 
 def kind_of(name: str) -> str:
-    """The name under which an attack is scored: its plain form's, of interrogations and clozes the plain one's."""
+    """The name under which an attack is scored: that of its plain form, and of the interrogations the plain one's."""
     base = name.partition("@")[0]
-    return next((plain for plain in ("interrogation", "mba-cloze") if base.startswith(plain)), base)
+    return "interrogation" if base.startswith("interrogation") else base
 
 
 def longest_answer(attack: Attack, usual: int) -> int:

@@ -182,13 +182,18 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 over every file of the data set, and over what else was made."""
+        """First 16 hexadecimal digits of the SHA-256 over every file of the data set, and over what else was made.
+
+        Calibration keeps away from what was made: it is another one for other targets or labels.
+        """
         digest = sha256()
         for path in sorted(self.folder.rglob("*")):
             if path.suffix in (".jsonl", ".tsv"):
                 digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
-        for kind in self.made:
-            digest.update(kind.encode())
+        if self.made:
+            targets = [*(t.id for t in self.membership), *(f"{t.query_id} {sorted(t.gold)}" for t in self.poison)]
+            labels = [f"{q.id} {sorted(q.gold)}" for q in self.queries]
+            digest.update("\n".join([*self.made, *targets, *labels]).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
 

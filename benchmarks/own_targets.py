@@ -107,7 +107,7 @@ def told(made: Mapping[str, int]) -> str:
         parts.append(f"false claims on {number:,} questions")
     if parts:
         said += (
-            f" Made of its text by rule: {'; '.join(parts)}. Calibration made its attacks of other passages and in "
+            f" Made of its text by rule: {'; '.join(parts)}. What --calibration auto fits on are other passages in "
             "other words. Whoever writes with more care may get further."
         )
     if LABELS in made:

@@ -128,7 +128,7 @@ def lacking(data: str | Path, counts: Mapping[str, int]) -> list[str]:
     said = []
     if missing := [kind for kind in ("membership", "poison") if not counts[f"{kind} targets"]]:
         said.append(f"no {' or '.join(missing)} targets: `run` makes them, of the corpus and its questions")
-    if is_log(BUNDLED if str(data) == "bundled" else data):
+    if is_log(data):
         said.append("no qrels: what undefended search finds is what `run` takes for found")
     return said
 

@@ -29,14 +29,13 @@ def broken(evidence: Evidence) -> NDArray[np.float64]:
     The geometric mean of the words that are placed and of those among them beyond the longest run that is copied as it
     stands: who pastes an excerpt has one run and nothing beyond, who asks in his own words has hardly anything placed.
     """
-    known: dict[str, NDArray[np.float64]] = evidence.__dict__.setdefault("_broken", {})
-    if "found" not in known:
-        beyond = np.zeros(len(evidence.candidates))
+    # A signal and a defense read it: kept with the request's evidence, as alignments are, and forgotten with it.
+    found: NDArray[np.float64] | None = evidence.__dict__.get("_broken")
+    if found is None:
         placed = _placed(evidence)
-        for i in np.flatnonzero(placed).tolist():
-            beyond[i] = max(0.0, placed[i] - evidence.run_lengths[i])
-        known["found"] = np.sqrt(placed * beyond)
-    return known["found"]
+        found = np.sqrt(placed * np.maximum(0.0, placed - np.array(evidence.run_lengths)))
+        evidence.__dict__["_broken"] = found
+    return found
 
 
 def _placed(evidence: Evidence) -> NDArray[np.float64]:
@@ -48,6 +47,7 @@ def _placed(evidence: Evidence) -> NDArray[np.float64]:
         return placed
     size = len(asked)
     order = np.argsort(asked, kind="stable")
+    ascending = asked[order]
     codes, places, apart = [], [], 0
     for i in looked:
         at = np.array(evidence.places[i])
@@ -55,7 +55,7 @@ def _placed(evidence: Evidence) -> NDArray[np.float64]:
         places.append(at + apart)
         apart += len(evidence.candidate_words[i]) + size + 2  # no diagonal of one candidate is next to another's
     found, place = np.concatenate(codes), np.concatenate(places)
-    first, last = (np.searchsorted(asked[order], found, side) for side in ("left", "right"))
+    first, last = (np.searchsorted(ascending, found, side) for side in ("left", "right"))
     times = last - first
     row = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
     candidate = np.repeat(np.repeat(looked, [len(one) for one in codes]), times)

@@ -13,8 +13,10 @@ from benchmarks.attacks import ATTACKS
 from benchmarks.data import Dataset, Query, load
 from benchmarks.generated import generated
 from benchmarks.own_targets import FEWEST, MOST, attackable, attacked_data, counted, told
+from benchmarks.pseudo_labels import labelled
 from benchmarks.run_plan import Options, plan
-from benchmarks.runner import servable
+from benchmarks.runner import Settings, prepare, servable
+from sentinel.errors import DataError
 from tests.benchmarks.datasets import BagOfWords, files, run_once, value, write
 from tests.benchmarks.tiny import tiny
 
@@ -123,6 +125,16 @@ def test_every_attack_that_needs_no_ready_made_documents_can_be_run() -> None:
     assert needs - given <= names
 
 
+def test_other_targets_and_other_labels_are_another_data_set() -> None:
+    """What was calibrated beside some targets may have been fitted on the passages of others."""
+    answered = attackable(bare(), 0, answered=True)
+    assert answered.made == made().made
+    assert answered.hash != made().hash
+    unlabelled = replace(bare(), queries=tuple(replace(q, gold=frozenset()) for q in bare().queries[:3]))
+    hashes = {labelled(unlabelled, BagOfWords(), k).hash for k in (1, 2)}
+    assert len(hashes) == 2
+
+
 def test_too_small_a_corpus_is_told() -> None:
     small = attackable(replace(tiny(), membership=(), poison=()), 0)
     assert (small.membership, small.poison, small.made) == ((), (), ())
@@ -131,6 +143,8 @@ def test_too_small_a_corpus_is_told() -> None:
         "the data set brings no membership.jsonl and no poison.jsonl. It is too small to make membership and poison "
         "targets of: those attacks were not measured."
     )
+    with pytest.raises(DataError, match="needs membership, and the data set brings none and is too small to make any"):
+        prepare(small, Settings(["none"], ["mba"]))
 
 
 def test_what_was_made_is_told() -> None:

@@ -148,7 +148,7 @@ def test_attacks_that_look_less_likely_than_the_generated_ones_count(monkeypatch
     losses = {"hide_probed": below(0.1, 0.008), "echo_filter": below(0.1, 0.008)}
     harms = {"mba": below(0.1, 0.45, 0.6), "jamming": lambda p: 0.5 if p < 0.1 else 0.6 if p < 0.15 else 1.0}
     for quieter, origin in ((1.0, "client"), (8.0, "corpus")):
-        monkeypatch.setattr(module, "QUIETER", {True: quieter, False: quieter})
+        monkeypatch.setattr(module, "QUIETER", dict.fromkeys(module.QUIETER, quieter))
         _, first, *_ = best_settings(BOTH, *set_up(monkeypatch, losses, harms), ALPHAS)
         assert [name for name, rate in first.items() if rate < 0.1] == [origin]
 
